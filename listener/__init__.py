@@ -1,0 +1,1 @@
+"""A DICOM storage listener: the C-STORE acceptor that files images as they arrive. Never imports pfdcmd."""

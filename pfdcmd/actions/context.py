@@ -1,0 +1,112 @@
+"""What an action may use: the data tree, the settings, and the edge behind small protocols.
+
+An action is `async def action(meta, context) -> Reply`. It decides; whatever touches a network, a disk or a process is
+asked of a port below, which `pfdcmd.app` fills with the real thing and unit tests with a small fake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from pfdcmd.pacs.peer import Peer
+from pfdcmd.pacs.query import Query
+from pfdcmd.pacs.result import MoveOutcome, StudyMatch
+from pfdcmd.service.config import ServiceConfig
+from pfdcmd.settings import Settings
+from pfdcmd.tree.store import Tree
+
+Meta = Mapping[str, Any]
+Reply = dict[str, Any]
+
+
+class PacsPort(Protocol):
+    """Query and retrieve over the network (edge.pacsnet). Cancelling the task that awaits one ends its association."""
+
+    async def find(self, peer: Peer, query: Query) -> list[StudyMatch]:
+        """C-FIND at STUDY level, then at SERIES level for each study, on one association.
+
+        Raises: PacsFault and its kinds.
+        """
+        ...
+
+    async def move(self, peer: Peer, study: str | None, series: str) -> MoveOutcome:
+        """C-MOVE of one series to the peer's move destination; with study None the series' study is looked up first.
+
+        A failure of the PACS, of the network included, is an outcome and not an exception.
+        """
+        ...
+
+
+class ListenersPort(Protocol):
+    """The storage listeners' processes (edge.supervisord)."""
+
+    async def apply(self, service: ServiceConfig) -> None:
+        """Make the running listener of this name what `service` says, and return once its port answers C-ECHO.
+
+        Raises: SupervisorFault: it did not come up; the message says why.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SeriesFiles:
+    """What is on disk of one series: its directory, how many images, and whether no association is filing into it."""
+
+    directory: str
+    count: int
+    is_complete: bool
+
+
+class FilesPort(Protocol):
+    """Files and directories (edge.files). Blocking work is done off the event loop."""
+
+    async def series(self, series_map_dir: str, series_uid: str) -> SeriesFiles | None:
+        """Look a received series up by its map file; None when there is no map file."""
+        ...
+
+    async def tags(self, directory: str) -> dict[str, str]:
+        """The elements of the first image of a series directory, keyword -> text, without PixelData."""
+        ...
+
+    async def copy_tree(self, source: str, target: str) -> bool:
+        """Copy a directory; False when the target is there already or the copy failed (nothing is then left of it)."""
+        ...
+
+    async def make_directories(self, paths: list[str]) -> None:
+        """Make each directory and its parents. Raises: StorageFault: naming the one that could not be made."""
+        ...
+
+    async def read_text(self, path: str) -> str:
+        """A whole text file. Raises: StorageFault."""
+        ...
+
+    async def write_text(self, path: str, text: str) -> None:
+        """Replace a file's text atomically, making its directory when missing. Raises: StorageFault."""
+        ...
+
+
+class HostPort(Protocol):
+    """Facts about the machine (edge.host)."""
+
+    async def describe(self) -> dict[str, Any]:
+        """The `sysinfo` of the action hello: keys and types as the original reported them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    settings: Settings
+    tree: Tree
+    pacs: PacsPort
+    listeners: ListenersPort
+    files: FilesPort
+    host: HostPort
+    environ: Mapping[str, str]
+    now: Callable[[], datetime]
+    quit: Callable[[], None]
+
+
+Action = Callable[[Meta, Context], Awaitable[Reply]]

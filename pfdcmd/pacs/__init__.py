@@ -1,0 +1,1 @@
+"""Query and retrieve as values: peers, queries, results, reports. No network; see edge.pacsnet for that."""

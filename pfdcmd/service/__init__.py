@@ -1,0 +1,1 @@
+"""Listener services as values: what is declared, what runs, and the steps from one to the other. No processes."""

@@ -1,0 +1,1 @@
+"""Text and bytes to values and back: the old dialect, service files, supervisord configuration."""
