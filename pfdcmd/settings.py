@@ -139,7 +139,7 @@ def _convert(items: Iterable[tuple[str, str]], where: str) -> dict[str, Any]:
 def convert(key: str, text: str) -> Any:
     """The value of one key from its text. Raises: ParameterFault: not of the key's type, or below its minimum."""
     setting = next(f for f in fields(Settings) if f.name == key)
-    kind = type(setting.default)
+    kind: type[Any] = type(setting.default)
     if kind is bool:
         states = configparser.ConfigParser.BOOLEAN_STATES
         if text.lower() not in states:
