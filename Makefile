@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
 
 .PHONY: help demo test check format debian clean
 help:
@@ -11,15 +10,15 @@ help:
 	@echo "make check   the quick part: format, lint, types, import layers, unit tests"
 	@echo "make bench   timings beside the peers'"
 
-$(STAMP): setup.cfg pyproject.toml
+$(VENV)/.%: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(BIN)/pip install --quiet --editable '.[$*]'
 	touch $@
 
-demo: $(STAMP)
-	$(BIN)/python tests/demo.py
+demo: $(VENV)/.demo
+	@$(BIN)/python tests/demo.py
 
-check: $(STAMP)
+check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -29,14 +28,14 @@ check: $(STAMP)
 debian:
 	@sh tests/install-debian-programs
 
-test: $(STAMP) debian check
+test: $(VENV)/.test debian check
 	$(BIN)/pytest -q tests/integration tests/acceptance
 
-format: $(STAMP)
+format: $(VENV)/.test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) debian
+bench: $(VENV)/.test debian
 	$(BIN)/python -m tests.bench
 
 clean:

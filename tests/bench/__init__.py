@@ -1,0 +1,1 @@
+"""Benchmarks: the peer and ours in one run, interleaved; never part of the tests."""

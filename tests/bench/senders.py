@@ -1,0 +1,49 @@
+"""Who sends the images: DCMTK's own programs, many of them at once, and Orthanc's C-MOVE."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.bench.workloads import Workload
+
+HOST = "127.0.0.1"
+
+
+class SendFailed(Exception):
+    """A sender ended with an error."""
+
+
+def storescu(workload: Workload, port: int, environ: Mapping[str, str]) -> None:
+    """One association, all files of the directory."""
+    _run([_storescu(port, [str(workload.directory)], "+sd")], environ)
+
+
+def dcmsend(workload: Workload, port: int, environ: Mapping[str, str]) -> None:
+    """One association, all files of the directory."""
+    _run([["dcmsend", HOST, str(port), "+sd", str(workload.directory)]], environ)
+
+
+def storescu_at_once(workload: Workload, port: int, environ: Mapping[str, str], *, associations: int) -> None:
+    """As many processes as associations, each with its share of the files."""
+    files = [str(file) for file in workload.files]
+    shares = [files[number::associations] for number in range(associations)]
+    _run([_storescu(port, share) for share in shares], environ)
+
+
+def _storescu(port: int, files: list[str], *options: str) -> list[str]:
+    return ["storescu", *options, HOST, str(port), *files]
+
+
+def _run(commands: list[list[str]], environ: Mapping[str, str]) -> None:
+    devnull = Path(os.devnull).open("wb")  # noqa: SIM115 - shared by many processes below
+    with devnull:
+        processes = [
+            subprocess.Popen(command, stdout=devnull, stderr=devnull, env={**os.environ, **environ})
+            for command in commands
+        ]
+        failed = sum(process.wait() != 0 for process in processes)
+    if failed:
+        raise SendFailed(f"{failed} of {len(commands)} senders failed")
