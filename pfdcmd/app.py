@@ -1,0 +1,194 @@
+"""The whole program, wired on one page: settings, tree, edge, server; then the wait; then the end, in that order.
+
+    settings -> tree (defaults, saved tree, --setPACS) -> Context -> HttpServer -> wait -> stop
+
+A signal ends the listeners too. `serverctl quit`, the end after one request and --msg leave them running, as xinetd's
+were: a transfer outlives the daemon that asked for it, and the next pfdcm finds them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from pfdcmd import __version__
+from pfdcmd.actions.context import Context, Reply
+from pfdcmd.actions.internalctl import replace_from_environment
+from pfdcmd.defaults import initial_tree
+from pfdcmd.dispatch import dispatch, fault_reply
+from pfdcmd.edge.files import Files
+from pfdcmd.edge.host import Host
+from pfdcmd.edge.http import HttpServer
+from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.edge.places import make_state_directory, service_file_path
+from pfdcmd.edge.supervisord import Supervisord
+from pfdcmd.edge.treefile import TreeFile, load_tree_file
+from pfdcmd.errors import Fault, MessageFault, StorageFault, TreeFault
+from pfdcmd.settings import Settings
+from pfdcmd.tree.store import Tree
+from pfdcmd.wire.pfdialect import Call, decode_message, parse_json
+
+GRACE_SECONDS = 3.0
+"""How long actions may go on when pfdcm ends; longer ones are cancelled, and their callers told."""
+
+_START_LISTENER = Call("xinetd", {"object": "service", "do": "everything"})
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """The daemon without its HTTP server."""
+
+    context: Context
+    listeners: Supervisord
+    tree_file: TreeFile | None
+
+    async def answer(self, call: Call) -> Reply:
+        """Do what the call asks; what it has changed in the tree is saved before its caller is told so."""
+        version = self.context.tree.version
+        reply = await dispatch(call, self.context)
+        if self.tree_file is not None and self.context.tree.version != version:
+            try:
+                await self.tree_file.settle()
+            except StorageFault as fault:
+                return fault_reply(fault)
+        return reply
+
+
+@asynccontextmanager
+async def assemble(settings: Settings, environ: Mapping[str, str], ending: asyncio.Event) -> AsyncIterator[Program]:
+    """Put the program together, and have the tree saved when it is left; ending is set by `serverctl quit`.
+
+    Raises: TreeFault: the saved tree cannot be loaded. StorageFault: there is no place for the state directory.
+    """
+    state_directory = make_state_directory(settings.state_dir, environ)
+    tree = make_tree(settings, environ, service_file_path(settings.service_file, state_directory))
+    listeners = Supervisord(state_directory, settings.listener_start_seconds)
+    context = Context(
+        settings=settings,
+        tree=tree,
+        pacs=PacsNet(settings),
+        listeners=listeners,
+        files=Files(),
+        host=Host(),
+        environ=environ,
+        now=datetime.now,
+        quit=ending.set,
+    )
+    tree_file = TreeFile(Path(settings.config_file_save), tree) if settings.config_file_save else None
+    try:
+        yield Program(context, listeners, tree_file)
+    finally:
+        if tree_file is not None:
+            try:
+                await tree_file.settle()
+            except StorageFault as fault:
+                _log.error("%s", fault.message)
+
+
+def make_tree(settings: Settings, environ: Mapping[str, str], service_file: Path) -> Tree:
+    """The tree at start: the defaults, what was saved, what --setPACS says. Raises: TreeFault: loading failed."""
+    dicom_dir = str(Path(settings.dicom_dir).absolute())
+    content = initial_tree(
+        dataclasses.replace(settings, dicom_dir=dicom_dir), version=__version__, service_file=str(service_file)
+    )
+    tree = Tree(content, max_leaves=settings.max_tree_leaves, max_characters=settings.max_tree_characters)
+    if settings.config_file_load:
+        saved = load_tree_file(Path(settings.config_file_load))
+        if saved is None:
+            _log.warning("%s is not there: starting from the defaults", settings.config_file_load)
+        else:
+            tree.merge("/", saved)
+    if settings.set_pacs:
+        try:
+            entries = parse_json(settings.set_pacs, max_nesting=settings.max_nesting)
+            if not isinstance(entries, dict):
+                raise MessageFault("It must be an object: PACS name -> entry.")
+            tree.merge("/PACS", entries)
+            replace_from_environment(tree, "%HOST_IP", environ)
+        except Fault as fault:
+            _log.error("--setPACS is not used: %s", fault.message)
+    return tree
+
+
+async def serve(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Be the daemon until a signal, `serverctl quit` or, without --forever, the end of the first request.
+
+    Raises: TreeFault, StorageFault: as assemble. OSError: the port cannot be opened.
+    """
+    ending = asyncio.Event()
+    signalled = _end_on_signals(ending)
+    async with assemble(settings, environ, ending) as program:
+        server = HttpServer(settings, program.answer, answered=_nothing if settings.forever else ending.set)
+        host, port = await server.start()
+        _log.info("pfdcm %s listens on http://%s:%d", __version__, f"[{host}]" if ":" in host else host, port)
+        starting = asyncio.create_task(_start_listener(program)) if settings.start_listener else None
+        await ending.wait()
+        await server.stop(GRACE_SECONDS)
+        if starting is not None:
+            await starting
+        if signalled.is_set():
+            await _end_listeners(program)
+    _log.info("pfdcm ends")
+
+
+async def perform(settings: Settings, environ: Mapping[str, str], message: bytes) -> Reply:
+    """Do what one message asks, as --msg gives it, without opening a port.
+
+    Raises: TreeFault, StorageFault: as assemble.
+    """
+    async with assemble(settings, environ, asyncio.Event()) as program:
+        try:
+            call = decode_message(message, max_nesting=settings.max_nesting)
+        except MessageFault as fault:
+            return fault_reply(fault)
+        return await program.answer(call)
+
+
+def _nothing() -> None:
+    """A request's end is no event for a daemon that goes on forever."""
+
+
+def _end_on_signals(ending: asyncio.Event) -> asyncio.Event:
+    """Set ending, and the event returned, at the first SIGTERM or SIGINT; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    signalled = asyncio.Event()
+
+    def end(number: signal.Signals) -> None:
+        _log.info("%s: ending", number.name)
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
+        signalled.set()
+        ending.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, number)
+    return signalled
+
+
+async def _start_listener(program: Program) -> None:
+    reply = await program.answer(_START_LISTENER)
+    if reply.get("status") is True:
+        _log.info("the listener serves port %s", program.context.tree.get("/xinetd/servicePort"))
+    else:
+        _log.error("the listener did not start: %s", reply.get("msg") or "see the service file and the directories")
+
+
+async def _end_listeners(program: Program) -> None:
+    try:
+        await program.listeners.shutdown()
+    except Fault as fault:
+        _log.error("the listeners' supervisor did not end: %s", fault.message)
+
+
+def exit_code(fault: Fault) -> int:
+    """What the process exits with when it could not start: 2 for what the operator gave it, else 1."""
+    return 2 if isinstance(fault, TreeFault) else 1
