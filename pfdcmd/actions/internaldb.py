@@ -1,0 +1,91 @@
+"""internalDB: what is here of a series: one image's elements (`DICOMtagsGet`), or a copy of its directory (`copy`).
+
+meta: {"do": "DICOMtagsGet" | "copy", "on": {"series_uid": UID}, "to": {"path": absolute directory}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from pfdcmd.actions.context import Context, Meta, Reply
+from pfdcmd.errors import ParameterFault, StorageFault
+from pfdcmd.names import Uid, parse_uid
+
+_MAP_DIR = "/xinetd/series_mapDir"
+
+
+async def internaldb(meta: Meta, context: Context) -> Reply:
+    """Answer `{"status": bool, "<do>": {"status": bool, ...}}`, with a `msg` inside when it could not be done.
+
+    Raises: ParameterFault: `do`, the UID or the path cannot be used.
+    """
+    do = meta.get("do")
+    if do == "DICOMtagsGet":
+        result = await _tags(_series_uid(meta), context)
+    elif do == "copy":
+        result = await _copy(_series_uid(meta), _target(meta), context)
+    else:
+        raise ParameterFault('internalDB needs a "do" of DICOMtagsGet or copy.')
+    return {"status": result["status"], do: result}
+
+
+async def _tags(uid: Uid, context: Context) -> Reply:
+    try:
+        directory = await _find(uid, context)
+        return {"status": True, "d_dicom": await context.files.tags(directory)}
+    except StorageFault as fault:
+        return {"status": False, "msg": fault.message}
+
+
+async def _copy(uid: Uid, target_dir: PurePosixPath, context: Context) -> Reply:
+    target = str(target_dir / uid)
+    try:
+        directory = await _find(uid, context)
+    except StorageFault as fault:
+        return {"status": False, "msg": fault.message, "timestamp": _timestamp(context)}
+    reason = ""
+    try:
+        is_copied = await context.files.copy_tree(directory, target)
+    except StorageFault as fault:
+        is_copied, reason = False, f" {fault.message}"
+    verdict = "Success" if is_copied else "Failed"
+    return {
+        "status": is_copied,
+        "msg": f"{verdict}: Copying {directory} to {target}...{reason}",
+        "timestamp": _timestamp(context),
+    }
+
+
+async def _find(uid: Uid, context: Context) -> str:
+    series_map_dir = context.tree.get(_MAP_DIR)
+    if not isinstance(series_map_dir, str):
+        raise StorageFault(f"{_MAP_DIR} must name the directory of the series map files.")
+    series = await context.files.series(series_map_dir, uid)
+    if series is None:
+        raise StorageFault(f"Series map file {series_map_dir}/{uid}.json not found")
+    return series.directory
+
+
+def _series_uid(meta: Meta) -> Uid:
+    return parse_uid(_mapping(meta, "on").get("series_uid"), "series_uid")
+
+
+def _target(meta: Meta) -> PurePosixPath:
+    """The caller chooses where to copy; a relative path would depend on where pfdcm was started."""
+    path = _mapping(meta, "to").get("path")
+    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
+        raise ParameterFault("to.path must be an absolute path.")
+    return PurePosixPath(path)
+
+
+def _mapping(meta: Meta, key: str) -> Mapping[str, Any]:
+    value = meta.get(key)
+    if not isinstance(value, Mapping):
+        raise ParameterFault(f'internalDB needs "{key}".')
+    return value
+
+
+def _timestamp(context: Context) -> str:
+    return context.now().strftime("%Y%m%d%H%M%S.%f")

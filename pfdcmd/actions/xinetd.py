@@ -1,0 +1,138 @@
+"""xinetd: the listener as a service: its file written, its directories made, its processes brought up.
+
+meta: {"object": "file", "do": "create" | "install"} or
+      {"object": "service", "do": "mkdirs" | "restart" | "everything"}
+The service file at /xinetd/file is the declaration: `restart` goes by what stands in it, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from pfdcmd.actions.context import Context, Meta, Reply
+from pfdcmd.errors import Fault, ParameterFault, ServiceFault
+from pfdcmd.service.config import check_directory, parse_service
+from pfdcmd.wire.xinetdconf import format_service_file, parse_service_file
+
+RESTARTED = "Stopping internet superserver: xinetd.\nStarting internet superserver: xinetd.\n"
+"""What the superserver's start script printed: callers have seen no other sign of success."""
+
+CREATED_SUFFIX = ".new"
+"""xinetd's includedir passes over names with a dot, so the file created there is not a second declaration."""
+
+Part = Callable[[Context], Awaitable[Reply]]
+
+
+async def xinetd(meta: Meta, context: Context) -> Reply:
+    """Answer `{"status": bool, "d_ret": {...}}`, with the reason as `msg` too when the status is false.
+
+    Raises: ParameterFault: there is no such object and do.
+    """
+    part = _PARTS.get((str(meta.get("object")), str(meta.get("do"))))
+    if part is None:
+        known = ", ".join(f"{thing} {do}" for thing, do in _PARTS)
+        raise ParameterFault(f'xinetd needs an "object" and a "do" of these: {known}.')
+    async with context.listeners.exclusive():
+        result = await part(context)
+    reply: Reply = {"status": result["status"], "d_ret": result}
+    if not result["status"]:
+        reply["msg"] = _reason(result)
+    return reply
+
+
+async def _create(context: Context) -> Reply:
+    try:
+        contents = _format_file(context)
+        path = _service_file(context) + CREATED_SUFFIX
+        await context.files.write_text(path, contents)
+    except Fault as fault:
+        return {"status": False, "fileContents": "", "file": "", "stderr": fault.message}
+    return {"status": True, "fileContents": contents, "file": path}
+
+
+async def _install(context: Context) -> Reply:
+    try:
+        await context.files.write_text(_service_file(context), _format_file(context))
+    except Fault as fault:
+        return _failed(f"{fault.message} Choose another place with --serviceFile or /xinetd/file.")
+    return _done("")
+
+
+async def _mkdirs(context: Context) -> Reply:
+    leaves = _branch(context, "xinetd")
+    try:
+        directories = [check_directory(leaves.get(leaf), f"/xinetd/{leaf}") for leaf in ("tmpDir", "logDir", "dataDir")]
+    except ServiceFault as fault:
+        return {"dirs": [], **_failed(fault.message)}
+    try:
+        await context.files.make_directories(directories)
+    except Fault as fault:
+        return {"dirs": directories, **_failed(fault.message)}
+    return {"dirs": directories, **_done("")}
+
+
+async def _restart(context: Context) -> Reply:
+    try:
+        path = _service_file(context)
+        declarations = parse_service_file(await context.files.read_text(path), path)
+        services = [parse_service(each, context.settings.listener_workers) for each in declarations]
+        if not services:
+            return _failed(f"{path} declares no service.")
+        for service in services:
+            await context.listeners.apply(service)
+    except Fault as fault:
+        return _failed(fault.message)
+    if all(service.is_disabled for service in services):
+        return _failed(f"{services[0].name} is disabled in {path}.")
+    return _done(RESTARTED)
+
+
+async def _everything(context: Context) -> Reply:
+    """All four in turn; what comes after a failure is not attempted and says so."""
+    parts: dict[str, Part] = {
+        "fileCreate": _create,
+        "fileInstall": _install,
+        "serviceDirs": _mkdirs,
+        "service": _restart,
+    }
+    results: dict[str, Reply] = {}
+    for name, part in parts.items():
+        failed = next((other for other, result in results.items() if not result["status"]), None)
+        results[name] = await part(context) if failed is None else _failed(f"Not attempted, because {failed} failed.")
+    return {"status": all(result["status"] for result in results.values()), "d_ret": results}
+
+
+_PARTS: Mapping[tuple[str, str], Part] = {
+    ("file", "create"): _create,
+    ("file", "install"): _install,
+    ("service", "mkdirs"): _mkdirs,
+    ("service", "restart"): _restart,
+    ("service", "everything"): _everything,
+}
+
+
+def _format_file(context: Context) -> str:
+    return format_service_file(_branch(context, "bin"), _branch(context, "xinetd"))
+
+
+def _service_file(context: Context) -> str:
+    return check_directory(_branch(context, "xinetd").get("file"), "/xinetd/file")
+
+
+def _branch(context: Context, key: str) -> Mapping[str, Any]:
+    branch = context.tree.get(f"/{key}")
+    return branch if isinstance(branch, Mapping) else {}
+
+
+def _done(stdout: str) -> Reply:
+    return {"status": True, "stdout": [stdout], "stderr": ""}
+
+
+def _failed(reason: str) -> Reply:
+    return {"status": False, "stdout": [""], "stderr": reason}
+
+
+def _reason(result: Reply) -> str:
+    parts = result["d_ret"].values() if "d_ret" in result else [result]
+    return str(next(part["stderr"] for part in parts if not part["status"]))

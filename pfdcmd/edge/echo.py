@@ -1,0 +1,30 @@
+"""C-ECHO to a listener of our own: the proof that a service serves, not only that a port is open."""
+
+from __future__ import annotations
+
+from pynetdicom import AE
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+
+_CALLING_AE = "PFDCM"
+
+
+def answers_echo(address: tuple[str, int], timeout_seconds: float) -> bool:
+    """Whether a storage SCP at host and port accepts an association and answers C-ECHO with success. Blocking.
+
+    Source: DICOM PS3.4 annex A; PS3.7 section 9.1.5.
+    """
+    entity = AE(ae_title=_CALLING_AE)
+    entity.connection_timeout = timeout_seconds
+    entity.acse_timeout = timeout_seconds
+    entity.dimse_timeout = timeout_seconds
+    entity.network_timeout = timeout_seconds
+    entity.add_requested_context(Verification)
+    association = entity.associate(*address)
+    if not association.is_established:
+        return False
+    try:
+        status = association.send_c_echo()
+    except (RuntimeError, ValueError):
+        return False  # the association ended between the two calls
+    association.release()
+    return "Status" in status and status.Status == 0

@@ -1,0 +1,143 @@
+"""Files and directories: what the actions read and write, off the event loop and few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from pfdcmd.actions.context import SeriesFiles
+from pfdcmd.edge.atomicfile import replace_text
+from pfdcmd.edge.elements import read_elements
+from pfdcmd.edge.treecopy import copy_tree
+from pfdcmd.errors import StorageFault
+from pfdcmd.names import parse_uid
+
+_THREADS = 8
+_MAP_MAX_BYTES = 65_536
+_TEXT_MAX_BYTES = 1_048_576
+_IMAGE_SUFFIX = ".dcm"
+_COMPLETE = "series.info"
+_RECEIVING = "receiving.series"
+
+_T = TypeVar("_T")
+
+
+class Files:
+    """Implements actions.context.FilesPort with threads of its own, so that a slow disk holds up files only."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="files")
+
+    async def series(self, series_map_dir: str, series_uid: str) -> SeriesFiles | None:
+        """Look a received series up by its map file; None when there is no map file.
+
+        A series is complete when `series.info` is there and `receiving.series` is not.
+
+        Raises: ParameterFault: `series_uid` is not a UID (nothing else is ever joined to a path).
+                StorageFault: the map file or the series directory cannot be read.
+        """
+        uid = parse_uid(series_uid, "series_uid")
+        return await self._run(lambda: _find_series(Path(series_map_dir), uid))
+
+    async def tags(self, directory: str) -> dict[str, str]:
+        """The elements of the first image, by file name, of a series directory: keyword -> text, without PixelData.
+
+        Raises: StorageFault: there is no image, or it cannot be read.
+        """
+        return await self._run(lambda: read_elements(_first_image(Path(directory))))
+
+    async def copy_tree(self, source: str, target: str) -> bool:
+        """Copy a directory so that the target is never seen half done; False when there is a target already.
+
+        Raises: StorageFault: it could not be copied; nothing is left of it.
+        """
+        return await self._run(lambda: copy_tree(Path(source), Path(target)))
+
+    async def make_directories(self, paths: list[str]) -> None:
+        """Make each directory and its parents. Raises: StorageFault: naming the one that could not be made."""
+        await self._run(lambda: _make_directories([Path(path) for path in paths]))
+
+    async def read_text(self, path: str) -> str:
+        """A whole text file of at most 1 MiB, UTF-8. Raises: StorageFault."""
+        return await self._run(lambda: _read_text(Path(path), _TEXT_MAX_BYTES))
+
+    async def write_text(self, path: str, text: str) -> None:
+        """Replace a file's text atomically and durably, making its directory when missing. Raises: StorageFault."""
+        await self._run(lambda: replace_text(Path(path), text))
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def _find_series(series_map_dir: Path, uid: str) -> SeriesFiles | None:
+    map_file = series_map_dir / f"{uid}.json"
+    try:
+        directory = json.loads(_load(map_file, _MAP_MAX_BYTES))[uid]
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageFault(f"The series map file {map_file} cannot be read: {_reason(error)}.") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StorageFault(f"The series map file {map_file} is not one.") from error
+    if not isinstance(directory, str) or not directory.startswith("/"):
+        raise StorageFault(f"The series map file {map_file} names no directory.")
+    names = _names(Path(directory))
+    return SeriesFiles(
+        directory=directory,
+        count=sum(name.endswith(_IMAGE_SUFFIX) for name in names),
+        is_complete=_COMPLETE in names and _RECEIVING not in names,
+    )
+
+
+def _names(directory: Path) -> set[str]:
+    """The names in a directory; a directory that has been taken away has none."""
+    try:
+        with os.scandir(directory) as entries:
+            return {entry.name for entry in entries}
+    except FileNotFoundError:
+        return set()
+    except (OSError, ValueError) as error:
+        raise StorageFault(f"The series directory cannot be read: {_reason(error)}.") from error
+
+
+def _first_image(directory: Path) -> Path:
+    images = [name for name in _names(directory) if name.endswith(_IMAGE_SUFFIX)]
+    if not images:
+        raise StorageFault("The series directory holds no image.")
+    return directory / min(images)
+
+
+def _make_directories(directories: list[Path]) -> None:
+    for directory in directories:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise StorageFault(
+                f"The directory {directory} cannot be made: {_reason(error)}; "
+                "choose others with --dicomDir or below /xinetd."
+            ) from error
+
+
+def _read_text(path: Path, max_bytes: int) -> str:
+    try:
+        return _load(path, max_bytes)
+    except (OSError, ValueError) as error:
+        raise StorageFault(f"{path} cannot be read: {_reason(error)}.") from error
+
+
+def _load(path: Path, max_bytes: int) -> str:
+    with path.open("rb") as stream:
+        content = stream.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise OSError(errno.EFBIG, f"it is longer than {max_bytes} bytes")
+    return content.decode("utf-8")
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or "no reason given" if isinstance(error, OSError) else "its name or text cannot be decoded"

@@ -1,0 +1,171 @@
+"""supervisord's configuration, from services and paths: pure text.
+
+One supervisord on a private unix socket; one [fcgi-program:GROUP] per service, because there supervisord itself opens
+the listening socket and hands it to each worker as file descriptor 0: a worker may die, the socket stays.
+Source: Supervisor's manual, "Configuration File".
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pfdcmd.errors import ServiceFault
+from pfdcmd.service.config import ServiceConfig
+
+BACKLOG = 1024
+"""Connections that wait for a worker; storescp asks for 1, nginx for 511."""
+
+_SOCKET_PATH_MAX_BYTES = 107
+"""unix(7): sun_path is 108 bytes, the last of them NUL."""
+
+_PID_SUFFIX_BYTES = len(".4194304")
+"""supervisord binds to its socket's name with its process id appended, and renames."""
+
+_KILL_MARGIN_SECONDS = 10
+_LOG_MAX_BYTES = 5_000_000
+_LOG_BACKUPS = 3
+
+
+@dataclass(frozen=True)
+class SupervisorPaths:
+    """Where supervisord and its listeners keep their own things, all below the state directory."""
+
+    state_dir: Path
+
+    @property
+    def configuration(self) -> Path:
+        return self.state_dir / "supervisord.conf"
+
+    @property
+    def socket(self) -> Path:
+        return self.state_dir / "supervisord.sock"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.state_dir / "supervisord.pid"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.state_dir / "supervisord.lock"
+
+    @property
+    def log_file(self) -> Path:
+        return self.state_dir / "log" / "supervisord.log"
+
+    @property
+    def services_dir(self) -> Path:
+        return self.state_dir / "services"
+
+    def listener_configuration(self, group: str) -> Path:
+        """What each worker of a group reads when it starts."""
+        return self.services_dir / f"{group}.json"
+
+    def record(self, group: str) -> Path:
+        """What a group was last brought up as, so that another pfdcm knows what it finds running."""
+        return self.services_dir / f"{group}.applied"
+
+
+def check_state_dir(state_dir: Path) -> SupervisorPaths:
+    """The paths below a state directory that a unix socket and supervisord's configuration can name.
+
+    Raises: ServiceFault: the path is relative, too long, or holds white space, a semicolon or what cannot be printed.
+    """
+    paths = SupervisorPaths(state_dir)
+    text = str(state_dir)
+    if not state_dir.is_absolute() or not text.isprintable() or any(c.isspace() or c == ";" for c in text):
+        raise ServiceFault("The state directory must be an absolute path without spaces or semicolons; see --stateDir.")
+    room = _SOCKET_PATH_MAX_BYTES - _PID_SUFFIX_BYTES
+    if len(str(paths.socket).encode()) > room:
+        longest = room - len(b"/" + paths.socket.name.encode())
+        raise ServiceFault(
+            f"The state directory's path is too long for a unix socket ({longest} bytes at most); "
+            "choose a shorter one with --stateDir."
+        )
+    return paths
+
+
+def format_supervisord_conf(
+    paths: SupervisorPaths, services: Iterable[ServiceConfig], *, interpreter: str, user: str | None, file_limit: int
+) -> str:
+    """supervisord.conf for these services.
+
+    Args: interpreter: the Python that has the listener installed.
+          user: set only when supervisord runs as root, which it wants confirmed.
+          file_limit: open files that supervisord and the workers may have.
+    """
+    head = _section("unix_http_server", [("file", _escape(paths.socket)), ("chmod", "0700")])
+    head += _section(
+        "supervisord",
+        [
+            ("logfile", _escape(paths.log_file)),
+            ("logfile_maxbytes", _LOG_MAX_BYTES),
+            ("logfile_backups", _LOG_BACKUPS),
+            ("loglevel", "info"),
+            ("pidfile", _escape(paths.pid_file)),
+            ("identifier", "pfdcm"),
+            ("directory", _escape(paths.state_dir)),
+            ("minfds", file_limit),
+            ("nocleanup", "true"),
+            *([("user", user)] if user else []),
+        ],
+    )
+    factory = "supervisor.rpcinterface:make_main_rpcinterface"
+    head += _section("rpcinterface:supervisor", [("supervisor.rpcinterface_factory", factory)])
+    return head + "".join(_format_program(paths, service, interpreter) for service in services)
+
+
+def format_listener_configuration(service: ServiceConfig) -> str:
+    """The JSON that the workers of a service read."""
+    values: dict[str, Any] = {
+        "service": service.name,
+        "bind": service.bind,
+        "port": service.port,
+        "data_dir": service.data_dir,
+        "log_dir": service.log_dir,
+        "tmp_dir": service.tmp_dir,
+        "drain_seconds": service.drain_seconds,
+    }
+    return json.dumps(values, indent=2) + "\n"
+
+
+def format_worker_command(paths: SupervisorPaths, service: ServiceConfig, interpreter: str) -> list[str]:
+    """A worker's command line; -P keeps the current directory from being searched for modules."""
+    return [interpreter, "-P", "-m", "listener.cli", "--config", str(paths.listener_configuration(service.group))]
+
+
+def _format_program(paths: SupervisorPaths, service: ServiceConfig, interpreter: str) -> str:
+    command = shlex.join(format_worker_command(paths, service, interpreter))
+    log_dir = _escape(_escape(paths.log_file.parent))  # supervisord expands the names of child logs twice
+    return _section(
+        f"fcgi-program:{service.group}",
+        [
+            ("socket", f"tcp://{service.bind}:{service.port}"),
+            ("socket_backlog", BACKLOG),
+            ("command", _escape(command)),
+            ("process_name", "worker-%(process_num)d"),
+            ("numprocs", service.workers),
+            ("autorestart", "true"),
+            ("startsecs", 1),
+            ("startretries", 3),
+            ("stopsignal", "TERM"),
+            ("stopwaitsecs", service.drain_seconds + _KILL_MARGIN_SECONDS),
+            ("redirect_stderr", "true"),
+            ("stdout_logfile", f"{log_dir}/{service.group}-%(process_num)d.log"),
+            ("stdout_logfile_maxbytes", _LOG_MAX_BYTES),
+            ("stdout_logfile_backups", _LOG_BACKUPS),
+            ("environment", 'PYTHONUNBUFFERED="1"'),
+        ],
+    )
+
+
+def _section(name: str, rows: Sequence[tuple[str, object]]) -> str:
+    return f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in rows) + "\n"
+
+
+def _escape(value: object) -> str:
+    return str(value).replace("%", "%%")
