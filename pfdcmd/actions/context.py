@@ -7,13 +7,15 @@ asked of a port below, which `pfdcmd.app` fills with the real thing and unit tes
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from pfdcmd.pacs.outcome import MoveOutcome
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.pacs.query import Query
-from pfdcmd.pacs.result import MoveOutcome, StudyMatch
+from pfdcmd.pacs.result import StudyMatch
 from pfdcmd.service.config import ServiceConfig
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
@@ -42,6 +44,10 @@ class PacsPort(Protocol):
 
 class ListenersPort(Protocol):
     """The storage listeners' processes (edge.supervisord)."""
+
+    def exclusive(self) -> AbstractAsyncContextManager[None]:
+        """Hold off other changes while a service is declared, written and applied."""
+        ...
 
     async def apply(self, service: ServiceConfig) -> None:
         """Make the running listener of this name what `service` says, and return once its port answers C-ECHO.
@@ -72,7 +78,10 @@ class FilesPort(Protocol):
         ...
 
     async def copy_tree(self, source: str, target: str) -> bool:
-        """Copy a directory; False when the target is there already or the copy failed (nothing is then left of it)."""
+        """Copy a directory; False when the target is there already.
+
+        Raises: StorageFault: it could not be copied; nothing is left of it.
+        """
         ...
 
     async def make_directories(self, paths: list[str]) -> None:
