@@ -11,7 +11,6 @@ from pydicom import dcmread
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.tag import BaseTag
 
 from pfdcmd.errors import StorageFault
 
@@ -63,16 +62,12 @@ def read_elements(image: Path) -> dict[str, str]:
 
 def _texts(data_set: Dataset) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for tag in sorted(data_set.keys()):
+    # items() gives the elements as they were read, before values that were put off are fetched
+    for tag, raw in sorted(data_set.items()):
         keyword = keyword_for_tag(tag)
-        if keyword and not tag.is_private:
-            # a repeating group's elements (PS3.5 section 7.6) share their keywords: the first stands for them
-            texts.setdefault(keyword, _text(data_set, tag))
+        # a repeating group's elements (PS3.5 section 7.6) share their keywords: the first stands for them
+        if keyword and not tag.is_private and keyword not in texts:
+            length = getattr(raw, "length", 0)
+            is_bulk = _BULK_BYTES < length != _UNDEFINED_LENGTH
+            texts[keyword] = f"{length} bytes" if is_bulk else str(data_set[tag].value)
     return dict(sorted(texts.items()))
-
-
-def _text(data_set: Dataset, tag: BaseTag) -> str:
-    length = getattr(data_set.get_item(tag), "length", None)
-    if isinstance(length, int) and _BULK_BYTES < length != _UNDEFINED_LENGTH:
-        return f"{length} bytes"
-    return str(data_set[tag].value)

@@ -71,6 +71,10 @@ class Files:
         """Replace a file's text atomically and durably, making its directory when missing. Raises: StorageFault."""
         await self._run(lambda: replace_text(Path(path), text))
 
+    def close(self) -> None:
+        """Let the threads end once their work is done."""
+        self._executor.shutdown(wait=True)
+
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 

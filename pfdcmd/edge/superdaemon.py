@@ -27,7 +27,8 @@ from pfdcmd.wire.supervisorconf import SupervisorPaths, format_supervisord_conf
 
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.05
-_FILE_LIMIT = 4096
+_FILE_LIMIT = 16_384
+"""A worker needs a few for each association: its connection, the image on its way in, locks of its series."""
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV")
 
 _log = logging.getLogger(__name__)

@@ -78,6 +78,10 @@ class Supervisord:
         """
         await asyncio.get_running_loop().run_in_executor(self._executor, self._shutdown)
 
+    def close(self) -> None:
+        """Let the threads end once their work is done; the listeners go on."""
+        self._executor.shutdown(wait=True)
+
     def _apply(self, service: ServiceConfig) -> None:
         check_state_dir(self._paths.state_dir)
         with superdaemon.lock(self._paths, _LOCK_SECONDS):
