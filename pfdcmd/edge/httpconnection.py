@@ -74,7 +74,7 @@ class Connection(web.RequestHandler):
             _log.info("malformed HTTP from %s: %s", request.remote, (message or "").split("\n")[0][:200])
         else:
             _log.error("A request could not be answered", exc_info=exc)
-        response = self._broken((message or "malformed").split("\n")[0][:200])
+        response = self._broken((message or "malformed").split("\n")[0][:200].rstrip(":"))
         response.force_close()
         return response
 

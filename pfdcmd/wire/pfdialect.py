@@ -79,7 +79,7 @@ def parse_json(text: str, *, max_nesting: int) -> Any:
         raise _too_deep(max_nesting) from error
     except ValueError as error:
         raise MessageFault("The message has a number that is too long.") from error
-    if text.count("[") + text.count("{") > max_nesting:
+    if text.count("[") + text.count("{") > max_nesting and isinstance(value, dict | list):
         _check_nesting(value, max_nesting)
     if "\\ud" in text or "\\uD" in text:
         _check_surrogates(value)
@@ -129,9 +129,9 @@ def _parse_float(text: str) -> float:
 
 def _check_nesting(value: Any, max_nesting: int) -> None:
     level = [value]
-    for _ in range(max_nesting + 1):
-        level = [item for item in level if isinstance(item, dict | list)]
-        level = [item for node in level for item in (node.values() if isinstance(node, dict) else node)]
+    for _ in range(max_nesting):
+        items = [item for node in level for item in (node.values() if isinstance(node, dict) else node)]
+        level = [item for item in items if isinstance(item, dict | list)]
         if not level:
             return
     raise _too_deep(max_nesting)
