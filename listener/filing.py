@@ -1,0 +1,69 @@
+"""Filing: a whole image gets its final name, once, and is on disk before success is answered."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+
+from listener import dimse, naming
+from listener.errors import ImageFault
+from listener.image import IncomingImage, fault_of
+from listener.naming import Place
+from listener.series import OpenSeries, SeriesOfAssociation
+
+
+class Filed(Enum):
+    """How an image was filed; each is a success to the sender."""
+
+    NEW = "filed"
+    SAME = "here already"
+    DIFFERENT = "kept beside a different copy of the same instance"
+
+
+def file_image(image: IncomingImage, series: SeriesOfAssociation, *, is_durable: bool) -> Filed:
+    """File an image all of whose bytes have been taken.
+
+    Raises: ImageFault: it is not filed; nothing is left of it.
+    """
+    elements = image.finish()
+    place = naming.place(elements)
+    try:
+        held = series.get(place, elements)
+        if is_durable:
+            os.fdatasync(image.temp.fd)
+        try:
+            return _name(image, held, place, is_durable=is_durable)
+        except FileNotFoundError as error:
+            if not os.fstat(image.temp.fd).st_nlink:
+                raise ImageFault(dimse.PROCESSING_FAILURE, "its spool file was removed") from error
+            held.restore(elements)
+            return _name(image, held, place, is_durable=is_durable)
+    except OSError as error:
+        raise fault_of(error) from error
+
+
+def _name(image: IncomingImage, held: OpenSeries, place: Place, *, is_durable: bool) -> Filed:
+    """Give the file its name; the same bytes under it already are as good, other bytes are kept beside them."""
+    outcome = Filed.NEW
+    if not image.place(held.directory_fd, place.file_name):
+        if _is_same(image, held.directory_fd, place.file_name, is_durable=is_durable):
+            outcome = Filed.SAME
+        else:
+            outcome = Filed.DIFFERENT
+            # Named by its contents: the same different copy again finds itself there.
+            image.place(held.directory_fd, naming.conflicting_name(place.file_name, image.digest()))
+    if is_durable:
+        os.fsync(held.directory_fd)
+    return outcome
+
+
+def _is_same(image: IncomingImage, directory_fd: int, name: str, *, is_durable: bool) -> bool:
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory_fd)
+    try:
+        is_same = image.equals(fd)
+        if is_same and is_durable:
+            # Another association may have named it a moment ago, and not be done yet.
+            os.fdatasync(fd)
+        return is_same
+    finally:
+        os.close(fd)

@@ -1,0 +1,67 @@
+"""listen.run.log: one line per association, in the log directory. Any number of workers write it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from datetime import datetime
+
+RUN_LOG = "listen.run.log"
+PREVIOUS = "listen.run.log.1"
+_MAX_FIELD = 64
+
+
+def printable(text: str) -> str:
+    """What a peer sent, fit for a log: ASCII letters, digits and a few signs; the rest question marks; bounded."""
+    kept = "".join(each if each.isascii() and (each.isalnum() or each in "._-+:/ ") else "?" for each in text)
+    return kept[:_MAX_FIELD]
+
+
+def format_line(
+    *,
+    now: datetime,
+    service: str,
+    peer: str,
+    calling_ae: str,
+    called_ae: str,
+    images: int,
+    size_bytes: int,
+    refused: int,
+    outcome: str,
+) -> str:
+    """One line: when it ended, who sent, what came, how it ended. No patients' data."""
+    return (
+        f"{now.isoformat(timespec='seconds')} service={printable(service)} peer={printable(peer)}"
+        f' calling="{printable(calling_ae)}" called="{printable(called_ae)}"'
+        f' images={images} bytes={size_bytes} refused={refused} outcome="{printable(outcome)}"\n'
+    )
+
+
+def append_line(log_fd: int, line: str, max_bytes: int) -> None:
+    """Append a line; a log that has grown to max_bytes is first renamed to its previous one. Raises: OSError.
+
+    Args: log_fd: the log directory.
+    """
+    while True:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(RUN_LOG, flags, 0o666, dir_fd=log_fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            status = os.fstat(fd)
+            if not status.st_nlink or _is_another(log_fd, status.st_ino):
+                continue
+            if status.st_size >= max_bytes:
+                os.rename(RUN_LOG, PREVIOUS, src_dir_fd=log_fd, dst_dir_fd=log_fd)
+                continue
+            os.write(fd, line.encode("ascii", "replace"))
+            return
+        finally:
+            os.close(fd)
+
+
+def _is_another(log_fd: int, inode: int) -> bool:
+    """Whether the log was renamed between our opening and our locking it."""
+    try:
+        return os.stat(RUN_LOG, dir_fd=log_fd, follow_symlinks=False).st_ino != inode
+    except FileNotFoundError:
+        return True

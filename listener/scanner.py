@@ -1,0 +1,191 @@
+"""The element scanner: walks a data set's top level, keeps the values that filing needs, skips all else. No I/O.
+
+It reads headers only, so it costs the same for a large image as for a small one; nested sequences are skipped with a
+stack of its own, never by recursion. The walk goes to the end: a data set that stops within an element is not whole.
+
+Source: DICOM PS3.5 section 7, Annex A.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from mmap import mmap
+
+from listener.elements import WANTED
+
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+# Deflated Explicit VR Little Endian, JPIP Referenced Deflate, JPIP HTJ2K Referenced Deflate.
+DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+
+MAX_NESTING = 256
+MAX_VALUE_BYTES = 16_384
+# Of a deflated data set: what may come before the elements that filing needs.
+MAX_INFLATED_BYTES = 33_554_432
+
+_UNDEFINED = 0xFFFFFFFF
+_ITEM = 0xFFFEE000
+_ITEM_END = 0xFFFEE00D
+_SEQUENCE_END = 0xFFFEE0DD
+_HEADER_BYTES = 8
+# Their headers are 12 bytes long, PS3.5 Table 7.1-1; and no other's.
+_LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+
+Readable = bytes | mmap
+
+
+class Malformed(Exception):
+    """The data set breaks the encoding's rules, or ends within an element."""
+
+
+class NeedMore(Exception):
+    """An element's header lies beyond the bytes at hand."""
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    is_explicit: bool
+    tag: struct.Struct
+    short: struct.Struct
+    long: struct.Struct
+
+
+_EXPLICIT_LITTLE = _Encoding(True, struct.Struct("<HH"), struct.Struct("<H"), struct.Struct("<I"))
+_EXPLICIT_BIG = _Encoding(True, struct.Struct(">HH"), struct.Struct(">H"), struct.Struct(">I"))
+_IMPLICIT_LITTLE = _Encoding(False, struct.Struct("<HH"), struct.Struct("<H"), struct.Struct("<I"))
+
+
+def _encoding_of(transfer_syntax: str) -> _Encoding:
+    if transfer_syntax == IMPLICIT_LITTLE:
+        return _IMPLICIT_LITTLE
+    return _EXPLICIT_BIG if transfer_syntax == EXPLICIT_BIG else _EXPLICIT_LITTLE
+
+
+def scan(data: Readable, offset: int, total: int, transfer_syntax: str) -> dict[int, bytes]:
+    """Walk the data set and return the raw values of elements.WANTED that it has.
+
+    Args:    data: the beginning of it, from `offset` on, or all of it; total: where in `data` it would end.
+    Raises:  NeedMore: call again with more of it. Malformed: it is not whole, or not encoded as it should be.
+    """
+    if transfer_syntax in DEFLATED:
+        return _scan_deflated(data, offset, total)
+    return _Walk(data, offset, total, _encoding_of(transfer_syntax)).run()
+
+
+def _scan_deflated(data: Readable, offset: int, total: int) -> dict[int, bytes]:
+    """Inflate to the end or to the bound, whichever comes first; beyond the bound the walk may not need to look."""
+    if len(data) < total:
+        raise NeedMore
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        head = inflater.decompress(data[offset:total], MAX_INFLATED_BYTES)
+    except zlib.error as error:
+        raise Malformed("the deflated data set cannot be inflated") from error
+    if inflater.eof:
+        return _Walk(head, 0, len(head), _EXPLICIT_LITTLE).run()
+    if len(head) < MAX_INFLATED_BYTES:
+        raise Malformed("the deflated data set is cut off")
+    try:
+        return _Walk(head, 0, 1 << 62, _EXPLICIT_LITTLE, is_endless=True).run()
+    except NeedMore as error:
+        raise Malformed("the deflated data set has too much before the elements that filing needs") from error
+
+
+class _Walk:
+    def __init__(
+        self, data: Readable, offset: int, total: int, encoding: _Encoding, *, is_endless: bool = False
+    ) -> None:
+        self._data = data
+        self._at_hand = len(data)
+        self._offset = offset
+        self._total = total
+        self._encoding = encoding
+        self._is_endless = is_endless
+
+    def run(self) -> dict[int, bytes]:
+        found: dict[int, bytes] = {}
+        while self._offset < self._total:
+            if self._is_endless and len(found) == len(WANTED):
+                return found
+            if self._total - self._offset < _HEADER_BYTES:
+                return self._end_in_padding(found)
+            tag, length, vr = self._read_header(self._encoding)
+            if not tag:
+                return self._end_in_padding(found)
+            if length == _UNDEFINED:
+                self._skip_undefined(vr)
+                continue
+            end = self._offset + length
+            if end > self._total:
+                raise Malformed(f"element {tag:08X} runs past the end of the data set")
+            if tag in WANTED and tag not in found:
+                stop = min(end, self._offset + MAX_VALUE_BYTES)
+                if stop > self._at_hand:
+                    raise NeedMore
+                found[tag] = self._data[self._offset : stop]
+            self._offset = end
+        return found
+
+    def _end_in_padding(self, found: dict[int, bytes]) -> dict[int, bytes]:
+        """Some senders fill the data set up with zeros; anything else after its last element is a cut."""
+        stop = min(self._total, self._offset + _HEADER_BYTES)
+        if stop > self._at_hand:
+            raise NeedMore
+        if any(self._data[self._offset : stop]):
+            raise Malformed("the data set ends within an element's header")
+        return found
+
+    def _read_header(self, encoding: _Encoding) -> tuple[int, int, bytes]:
+        """Tag, length and VR (empty where the encoding has none); leaves the offset at the value."""
+        offset = self._offset
+        if offset + _HEADER_BYTES > self._at_hand:
+            if offset + _HEADER_BYTES > self._total:
+                raise Malformed("the data set ends within an element's header")
+            raise NeedMore
+        group, element = encoding.tag.unpack_from(self._data, offset)
+        self._offset = offset + _HEADER_BYTES
+        if not encoding.is_explicit or group == _ITEM >> 16:
+            return group << 16 | element, encoding.long.unpack_from(self._data, offset + 4)[0], b""
+        vr = self._data[offset + 4 : offset + 6]
+        if vr not in _LONG_VRS:
+            return group << 16 | element, encoding.short.unpack_from(self._data, offset + 6)[0], vr
+        if offset + 12 > self._at_hand:
+            if offset + 12 > self._total:
+                raise Malformed("the data set ends within an element's header")
+            raise NeedMore
+        self._offset = offset + 12
+        return group << 16 | element, encoding.long.unpack_from(self._data, offset + 8)[0], vr
+
+    def _skip_undefined(self, vr: bytes) -> None:
+        """Skip a value of undefined length: items up to the sequence's delimiter, at any depth.
+
+        Each level is the encoding within it, and whether it is an item (elements follow) or a sequence (items follow).
+        Within UN of undefined length the encoding is implicit VR little endian (PS3.5 section 6.2.2, note 2).
+        """
+        levels = [(False, self._within(self._encoding, vr))]
+        while levels:
+            is_item, encoding = levels[-1]
+            tag, length, inner_vr = self._read_header(encoding)
+            if tag == (_ITEM_END if is_item else _SEQUENCE_END):
+                levels.pop()
+            elif is_item and length == _UNDEFINED:
+                levels.append((False, self._within(encoding, inner_vr)))
+            elif is_item or (tag == _ITEM and length != _UNDEFINED):
+                self._skip(length)
+            elif tag == _ITEM:
+                levels.append((True, encoding))
+            else:
+                raise Malformed(f"element {tag:08X} where an item should be")
+            if len(levels) > MAX_NESTING:
+                raise Malformed("sequences nested too deeply")
+
+    @staticmethod
+    def _within(encoding: _Encoding, vr: bytes) -> _Encoding:
+        return _IMPLICIT_LITTLE if vr == b"UN" else encoding
+
+    def _skip(self, length: int) -> None:
+        self._offset += length
+        if self._offset > self._total:
+            raise Malformed("an item runs past the end of the data set")

@@ -1,0 +1,234 @@
+"""The spool: a directory of files on their way to their final names.
+
+A file is made here under a name of its own, locked (flock) for as long as its maker lives, and gets its final name
+when it is whole: by a hard link, which never overwrites, or where the file system has none, by a rename under a lock.
+What a killed process left is known by nobody holding its lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import itertools
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from listener.directories import open_root, reopen_root
+
+PREFIX = ".incoming-"
+_NAMING_LOCK = ".naming.lock"
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+# Of one writev call, Linux and POSIX alike (IOV_MAX).
+MAX_VECTORS = 1024
+FILE_MODE = 0o666
+
+
+@dataclass(frozen=True)
+class TempFile:
+    """A file in the spool, open for reading and writing and locked."""
+
+    name: str
+    fd: int
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A file that a killed process left behind, removed."""
+
+    name: str
+    size_bytes: int
+    was_filed: bool
+
+
+class Spool:
+    """One spool directory. Any number of threads and processes may use it."""
+
+    def __init__(self, directory: str) -> None:
+        """Raises: OSError: it cannot be made or used."""
+        self.directory = directory
+        self.fd = open_root(directory)
+        self._token = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+        self._can_link = self._probe_links()
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def open_temp(self) -> TempFile:
+        """A new, empty file. Raises: OSError: no space, no descriptors, ..."""
+        while True:
+            name = f"{PREFIX}{os.getpid()}-{self._token}-{next(self._numbers)}"
+            fd = self._create(name)
+            # Between making and locking, another process may have taken it for a leftover.
+            if _try_lock(fd) and os.fstat(fd).st_nlink:
+                return TempFile(name, fd)
+            os.close(fd)
+
+    def place(self, temp: TempFile, directory_fd: int, name: str) -> None:
+        """Give the file its final name; its name in the spool is gone after that.
+
+        Raises: FileExistsError: there is one of that name. FileNotFoundError: the directory has been removed.
+        """
+        if self._can_link:
+            os.link(temp.name, name, src_dir_fd=self.fd, dst_dir_fd=directory_fd, follow_symlinks=False)
+            os.unlink(temp.name, dir_fd=self.fd)
+            return
+        with self._naming_lock():
+            if exists(directory_fd, name):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            os.rename(temp.name, name, src_dir_fd=self.fd, dst_dir_fd=directory_fd)
+
+    def discard(self, temp: TempFile) -> None:
+        """Remove the file unless it has been placed, and close it."""
+        try:
+            os.unlink(temp.name, dir_fd=self.fd)
+        except FileNotFoundError:
+            pass
+        finally:
+            os.close(temp.fd)
+
+    def write_text(self, directory_fd: int, name: str, text: str, *, is_durable: bool, replace: bool) -> None:
+        """Write a whole small file under its name at once; with `replace` False one that is there stays.
+
+        Raises: OSError.
+        """
+        temp = self.open_temp()
+        try:
+            write_all(temp.fd, [memoryview(text.encode("utf-8", "replace"))])
+            if is_durable:
+                os.fdatasync(temp.fd)
+            if replace:
+                os.rename(temp.name, name, src_dir_fd=self.fd, dst_dir_fd=directory_fd)
+            else:
+                try:
+                    self.place(temp, directory_fd, name)
+                except FileExistsError:
+                    return
+        finally:
+            self.discard(temp)
+        if is_durable:
+            os.fsync(directory_fd)
+
+    def remove_leftovers(self) -> Iterator[Leftover]:
+        """Remove what nobody holds any more, one file at a time."""
+        for name in self.names(PREFIX):
+            leftover = self._remove_if_left(name)
+            if leftover is not None:
+                yield leftover
+
+    def names(self, prefix: str) -> list[str]:
+        """The names in the directory that begin so."""
+        return [name for name in os.listdir(self.fd) if name.startswith(prefix)]  # noqa: PTH208 - by descriptor
+
+    def _remove_if_left(self, name: str) -> Leftover | None:
+        try:
+            fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.fd)
+        except OSError:
+            return None
+        try:
+            if not _try_lock(fd):
+                return None
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or not status.st_nlink:
+                return None
+            os.unlink(name, dir_fd=self.fd)
+            return Leftover(name, status.st_size, status.st_nlink > 1)
+        except FileNotFoundError:
+            return None
+        finally:
+            os.close(fd)
+
+    def _create(self, name: str) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            return os.open(name, flags, FILE_MODE, dir_fd=self.fd)
+        except FileNotFoundError:
+            self.restore()
+            return os.open(name, flags, FILE_MODE, dir_fd=self.fd)
+
+    def restore(self) -> None:
+        """Make the directory again when somebody has removed it. Raises: OSError."""
+        if not os.fstat(self.fd).st_nlink:
+            reopen_root(self.fd, self.directory)
+
+    def _probe_links(self) -> bool:
+        temp = self.open_temp()
+        probe = temp.name + "-link"
+        try:
+            os.link(temp.name, probe, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return False
+        else:
+            os.unlink(probe, dir_fd=self.fd)
+            return True
+        finally:
+            self.discard(temp)
+
+    @contextmanager
+    def _naming_lock(self) -> Iterator[None]:
+        fd = os.open(_NAMING_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE, dir_fd=self.fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+
+def spool_directory(tmp_dir: str, data_dir: str) -> str:
+    """tmp_dir when a file can be linked or renamed from it into data_dir, else a hidden directory in data_dir.
+
+    Raises: OSError: neither can be used.
+    """
+    data_fd = open_root(data_dir)
+    try:
+        tmp_fd = open_root(tmp_dir)
+    except OSError:
+        os.close(data_fd)
+        return str(Path(data_dir) / ".spool")
+    probe = f"{PREFIX}{os.getpid()}-{secrets.token_hex(6)}-probe"
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE, dir_fd=tmp_fd))
+        os.rename(probe, probe, src_dir_fd=tmp_fd, dst_dir_fd=data_fd)
+    except OSError:
+        return str(Path(data_dir) / ".spool")
+    else:
+        return tmp_dir
+    finally:
+        for fd in (tmp_fd, data_fd):
+            with suppress(OSError):
+                os.unlink(probe, dir_fd=fd)
+            os.close(fd)
+
+
+def write_all(fd: int, views: Sequence[memoryview | bytes]) -> None:
+    """Write every byte, whatever the number of calls it takes. Raises: OSError."""
+    pending = [view for view in views if len(view)]
+    while pending:
+        written = os.writev(fd, pending[:MAX_VECTORS])
+        while pending and written >= len(pending[0]):
+            written -= len(pending.pop(0))
+        if written:
+            pending[0] = memoryview(pending[0])[written:]
+
+
+def exists(directory_fd: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=directory_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
