@@ -11,7 +11,7 @@ from typing import Any
 from pfdcmd.actions.context import Context, Meta, Reply
 from pfdcmd.actions.retrievestatus import retrieve_status, series_uid_of
 from pfdcmd.errors import ParameterFault
-from pfdcmd.names import Uid, parse_uid
+from pfdcmd.names import parse_uid
 from pfdcmd.pacs.command import find_command, move_command
 from pfdcmd.pacs.peer import Peer, parse_peer
 from pfdcmd.pacs.query import Query, parse_query
@@ -83,9 +83,8 @@ async def _retrieve_all(studies: list[StudyMatch], peer: Peer, context: Context)
 
 async def _retrieve(on: Mapping[str, Any], peer: Peer, context: Context) -> Reply:
     series_uid = parse_uid(on.get("SeriesInstanceUID") or series_uid_of(on), "SeriesInstanceUID")
-    study_uid: Uid | None = None
-    if on.get("StudyInstanceUID"):
-        study_uid = parse_uid(on["StudyInstanceUID"], "StudyInstanceUID")
+    study = on.get("StudyInstanceUID")
+    study_uid = parse_uid(study, "StudyInstanceUID") if study not in (None, "") else None
     outcome = await context.pacs.move(peer, study_uid, series_uid)
     return {
         "status": outcome.is_success,
