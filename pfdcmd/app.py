@@ -101,11 +101,7 @@ def make_tree(settings: Settings, environ: Mapping[str, str], service_file: Path
     )
     tree = Tree(content, max_leaves=settings.max_tree_leaves, max_characters=settings.max_tree_characters)
     if settings.config_file_load:
-        saved = load_tree_file(Path(settings.config_file_load))
-        if saved is None:
-            _log.warning("%s is not there: starting from the defaults", settings.config_file_load)
-        else:
-            tree.merge("/", saved)
+        _take_over(tree, Path(settings.config_file_load))
     if settings.set_pacs:
         try:
             entries = parse_json(settings.set_pacs, max_nesting=settings.max_nesting)
@@ -116,6 +112,17 @@ def make_tree(settings: Settings, environ: Mapping[str, str], service_file: Path
         except Fault as fault:
             _log.error("--setPACS is not used: %s", fault.message)
     return tree
+
+
+def _take_over(tree: Tree, file: Path) -> None:
+    saved = load_tree_file(file)
+    if saved is None:
+        _log.warning("%s is not there: starting from the defaults", file)
+        return
+    try:
+        tree.merge("/", saved)
+    except TreeFault as fault:
+        raise TreeFault(f"{file} cannot be loaded: {fault.message}") from fault
 
 
 async def serve(settings: Settings, environ: Mapping[str, str]) -> None:
