@@ -47,9 +47,15 @@ class _SocketTransport(xmlrpc.client.Transport):
         super().__init__()
         self._path = path
         self._timeout_seconds = timeout_seconds
+        self._opened: list[_SocketConnection] = []
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002 - there is only one
-        return _SocketConnection(self._path, self._timeout_seconds)
+        self._opened.append(_SocketConnection(self._path, self._timeout_seconds))
+        return self._opened[-1]
+
+    def close(self) -> None:
+        for connection in self._opened:
+            connection.close()
 
 
 class SupervisorRpc:

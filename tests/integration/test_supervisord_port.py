@@ -1,0 +1,359 @@
+"""A real supervisord with a stand-in for the listener: what is kept, moved, replaced, found again and ended.
+
+The stand-in answers C-ECHO on the socket it is handed, ends on SIGTERM once its associations have, and fails on demand.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from pynetdicom import AE
+from pynetdicom.sop_class import Verification
+
+from pfdcmd.edge.echo import answers_echo
+from pfdcmd.edge.supervisord import Supervisord
+from pfdcmd.errors import ServiceFault, SupervisorFault
+from pfdcmd.service.config import ServiceConfig
+
+STAND_IN = """
+import json, os, pathlib, signal, socket, struct, sys, threading, time
+
+configuration = json.loads(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
+if not pathlib.Path(configuration["data_dir"]).is_dir():
+    sys.exit("the data directory is not there")
+
+def item(kind, body):
+    return struct.pack(">BxH", kind, len(body)) + body
+
+def element(number, body):
+    return struct.pack("<HHI", 0, number, len(body)) + body
+
+IMPLICIT = item(0x40, b"1.2.840.10008.1.2")
+USER = item(0x50, item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3"))
+
+def accept(body):
+    context_id = body[body.index(b"\\x20\\0", 68) + 4]
+    application = item(0x10, b"1.2.840.10008.3.1.1.1")
+    return 2, body[:68] + application + item(0x21, bytes([context_id, 0, 0, 0]) + IMPLICIT) + USER
+
+def echo(body):
+    at = body.index(element(0x110, b"..")[:8]) + 8
+    command = element(0x2, b"1.2.840.10008.1.1\\0") + element(0x100, b"\\x30\\x80") + element(0x120, body[at : at + 2])
+    command += element(0x800, b"\\x01\\x01") + element(0x900, b"\\0\\0")
+    command = element(0, struct.pack("<I", len(command))) + command
+    return 4, struct.pack(">IBB", len(command) + 2, body[4], 3) + command
+
+ANSWERS = {1: accept, 4: echo, 5: lambda body: (6, body)}
+
+def serve(connection):
+    with connection, connection.makefile("rb") as stream:
+        while len(header := stream.read(6)) == 6:
+            kind, length = struct.unpack(">BxI", header)
+            kind, body = ANSWERS[kind](stream.read(length))
+            connection.sendall(struct.pack(">BxI", kind, len(body)) + body)
+
+def drain():
+    while threading.active_count() > 2:
+        time.sleep(0.02)
+    os._exit(0)
+
+def end(*_):
+    listening.close()
+    threading.Thread(target=drain).start()
+    while True:
+        signal.pause()
+
+listening = socket.socket(fileno=0)
+signal.signal(signal.SIGTERM, end)
+while True:
+    threading.Thread(target=serve, args=(listening.accept()[0],)).start()
+"""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def wait_until(condition, seconds=15.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition has not come true"
+        time.sleep(0.05)
+
+
+def is_refused(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@contextmanager
+def open_association(port):
+    entity = AE()
+    entity.add_requested_context(Verification)
+    association = entity.associate("127.0.0.1", port)
+    try:
+        assert association.is_established
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+
+
+class Arrivals:
+    """Connections that arrive without a pause; what was refused is counted."""
+
+    def __init__(self, port):
+        self.made = self.refused = 0
+        self._port = port
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._connect)
+
+    def _connect(self):
+        while not self._stop.is_set():
+            try:
+                socket.create_connection(("127.0.0.1", self._port), timeout=5).close()
+                self.made += 1
+            except ConnectionRefusedError:
+                self.refused += 1
+            # some hundreds a second: the stand-in starts a thread for each
+            self._stop.wait(0.003)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+
+class Site:
+    """A state directory, a service to declare, and what runs of it."""
+
+    def __init__(self, directory):
+        for name in ("data", "log", "tmp", "other"):
+            (directory / name).mkdir()
+        self.directory = directory
+        self.state = directory / "state"
+        places = [str(directory / name) for name in ("data", "log", "tmp")]
+        self.service = ServiceConfig("dicomlistener", "127.0.0.1", free_port(), *places, workers=2)
+
+    @contextmanager
+    def supervisord(self, start_seconds=15.0):
+        port = Supervisord(self.state, start_seconds)
+        try:
+            yield port
+        finally:
+            port.close()
+
+    def apply(self, service):
+        with self.supervisord() as port:
+            asyncio.run(port.apply(service))
+
+    def shutdown(self):
+        with self.supervisord() as port:
+            asyncio.run(port.shutdown())
+
+    def processes(self):
+        return [
+            p for p in psutil.process_iter(["cmdline"]) if any(str(self.state) in w for w in p.info["cmdline"] or [])
+        ]
+
+    def workers(self):
+        return {p.pid for p in self.processes() if "listener.cli" in p.info["cmdline"]}
+
+    def supervisors(self):
+        return {p.pid for p in self.processes() if "supervisor.supervisord" in p.info["cmdline"]}
+
+    def answers(self, port=None):
+        return answers_echo(("127.0.0.1", port or self.service.port), 3.0)
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    package = tmp_path / "stand-in" / "listener"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "cli.py").write_text(STAND_IN)
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    site = Site(tmp_path)
+    try:
+        yield site
+        site.shutdown()
+        assert site.processes() == []
+    finally:
+        for process in site.processes():
+            process.kill()
+
+
+def test_a_service_is_brought_up_and_kept_as_it_is(site):
+    site.apply(site.service)
+    assert site.answers()
+    before = site.workers()
+    assert len(before) == 2
+    with open_association(site.service.port) as association:
+        site.apply(site.service)
+        assert association.send_c_echo().Status == 0
+    assert site.workers() == before
+
+
+def test_another_pfdcm_finds_what_runs(site):
+    site.apply(site.service)
+    before = site.workers(), site.supervisors()
+    with site.supervisord() as other:
+        asyncio.run(other.apply(site.service))
+    assert (site.workers(), site.supervisors()) == before
+
+
+def test_a_moved_service_answers_at_the_new_port_and_the_old_one_closes(site):
+    site.apply(site.service)
+    moved = replace(site.service, port=free_port())
+    site.apply(moved)
+    assert site.answers(moved.port)
+    assert is_refused(site.service.port)
+    assert len(site.workers()) == 2
+    site.apply(site.service)
+    assert site.answers()
+    assert is_refused(moved.port)
+
+
+def test_a_move_lets_an_open_association_finish(site):
+    site.apply(site.service)
+    moved = replace(site.service, port=free_port())
+    with open_association(site.service.port) as association:
+        applying = threading.Thread(target=site.apply, args=(moved,))
+        applying.start()
+        wait_until(lambda: not is_refused(moved.port) and site.answers(moved.port))
+        assert association.send_c_echo().Status == 0
+    applying.join()
+    wait_until(lambda: is_refused(site.service.port))
+
+
+def test_other_directories_are_taken_up_with_nobody_refused(site):
+    site.apply(site.service)
+    before = site.workers()
+    with Arrivals(site.service.port) as arrivals:
+        site.apply(replace(site.service, data_dir=str(site.directory / "other")))
+    assert (arrivals.refused, arrivals.made > 50) == (0, True)
+    after = site.workers()
+    assert (len(after), after & before) == (2, set())
+
+
+def test_workers_killed_while_connections_arrive_refuse_none(site):
+    site.apply(site.service)
+    with Arrivals(site.service.port) as arrivals:
+        for _ in range(2):
+            before = site.workers()
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
+            wait_until(lambda before=before: len(site.workers() - before) == 2)
+    wait_until(site.answers)
+    assert (arrivals.refused, arrivals.made > 50) == (0, True)
+
+
+def test_another_number_of_workers(site):
+    site.apply(site.service)
+    site.apply(replace(site.service, workers=3))
+    assert len(site.workers()) == 3
+
+
+def test_a_listener_that_cannot_start_says_why_and_what_ran_goes_on(site):
+    site.apply(site.service)
+    broken = replace(site.service, port=free_port(), data_dir=str(site.directory / "missing"))
+    with pytest.raises(SupervisorFault, match="the data directory is not there"):
+        site.apply(broken)
+    assert site.answers()
+    assert is_refused(broken.port)
+    (site.directory / "missing").mkdir()
+    site.apply(broken)
+    assert site.answers(broken.port)
+    assert is_refused(site.service.port)
+
+
+def test_a_taken_port_is_said_to_be_taken(site):
+    with socket.create_server(("127.0.0.1", site.service.port)), pytest.raises(SupervisorFault, match="taken"):
+        site.apply(site.service)
+    site.apply(site.service)
+    assert site.answers()
+
+
+def test_an_address_that_is_not_ours_is_named(site):
+    with pytest.raises(SupervisorFault, match=r"192\.0\.2\.1:"):
+        site.apply(replace(site.service, bind="192.0.2.1"))
+
+
+def test_a_killed_supervisord_is_replaced_and_its_workers_with_it(site):
+    site.apply(site.service)
+    (supervisor,) = site.supervisors()
+    workers = site.workers()
+    os.kill(supervisor, signal.SIGKILL)
+    site.apply(site.service)
+    assert site.answers()
+    wait_until(lambda: not site.workers() & workers)
+    assert site.supervisors() not in ({supervisor}, set())
+
+
+def test_shutdown_ends_workers_that_a_killed_supervisord_left(site):
+    site.apply(site.service)
+    for pid in site.supervisors():
+        os.kill(pid, signal.SIGKILL)
+    site.shutdown()
+    assert site.processes() == []
+
+
+def test_shutdown_where_nothing_was_started(site):
+    site.shutdown()
+    assert not site.state.exists()
+
+
+def test_a_disabled_service_is_ended(site):
+    site.apply(site.service)
+    site.apply(replace(site.service, is_disabled=True))
+    assert is_refused(site.service.port)
+    assert site.workers() == set()
+    site.apply(site.service)
+    assert site.answers()
+
+
+def test_two_pfdcms_start_one_supervisord(site):
+    with site.supervisord() as one, site.supervisord() as other:
+
+        async def both():
+            await asyncio.gather(one.apply(site.service), other.apply(site.service))
+
+        asyncio.run(both())
+    assert (len(site.supervisors()), len(site.workers())) == (1, 2)
+    assert site.answers()
+
+
+def test_another_service_is_left_alone(site):
+    other = replace(site.service, name="other", port=free_port())
+    site.apply(site.service)
+    before = site.workers()
+    site.apply(other)
+    site.apply(replace(other, port=free_port()))
+    assert before < site.workers()
+    assert (len(site.workers()), site.answers()) == (4, True)
+
+
+def test_state_is_private_and_a_state_directory_that_cannot_be_used_is_named(site, tmp_path):
+    site.apply(site.service)
+    assert site.state.stat().st_mode & 0o077 == 0
+    assert (site.state / "supervisord.sock").stat().st_mode & 0o077 == 0
+    for directory in (Path("/proc/nowhere"), tmp_path / ("x" * 90)):
+        port = Supervisord(directory, 5.0)
+        with pytest.raises(ServiceFault, match="--stateDir"):
+            asyncio.run(port.apply(site.service))
+        port.close()
