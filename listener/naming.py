@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from listener.elements import Elements
 
@@ -21,14 +22,16 @@ SERIES_INFO = "series.info"
 RECEIVING = "receiving.series"
 IMAGE_SUFFIX = ".dcm"
 
-# Of every file system in use; some bytes are kept for the suffixes that temporary names take.
+# Of every file system in use.
 MAX_COMPONENT_BYTES = 255
-_MAX_LABEL_BYTES = 96
+_MAX_TAIL_BYTES = 158
 _DIGEST_CHARACTERS = 8
 _INSTANCE_NUMBER_WIDTH = 5
 _INTEGER = re.compile(r"[+-]?[0-9]{1,12}\Z", re.ASCII)
 
 
+# What one series' images share is worked out once.
+@lru_cache(maxsize=4096)
 def san(value: str | None) -> str:
     """The value as it stands in a path: stripped, each character that is not alphanumeric a full stop."""
     text = "".join(each if each.isalnum() else "." for each in (value or "").strip())
@@ -49,12 +52,6 @@ def _cut(text: str, limit: int) -> str:
     return encoded[: limit - _DIGEST_CHARACTERS - 1].decode("utf-8", "ignore") + "." + digest
 
 
-def _join(first: str, rest: str) -> str:
-    """`first-rest`, the first cut as far as it must be: what follows it ends in a UID and is what tells two apart."""
-    rest = _cut(rest, MAX_COMPONENT_BYTES - _MAX_LABEL_BYTES - 1)
-    return _cut(first, MAX_COMPONENT_BYTES - 1 - len(rest.encode("utf-8", "replace"))) + "-" + rest
-
-
 @dataclass(frozen=True)
 class Place:
     """Where an image belongs below the data directory: three directories and a file name, each one path component."""
@@ -71,18 +68,23 @@ class Place:
 
 def place(elements: Elements) -> Place:
     """The image's place, by the layout that callers of the original know."""
-    study_rest = f"{_cut(san(elements.study_date), 32)}-{_cut(san(elements.study_uid), 100)}"
-    series_rest = f"{_cut(san(elements.series_date), 32)}-{_cut(san(elements.series_uid), 100)}"
     number = (elements.instance_number or "").strip()
     if _INTEGER.match(number):
         number = str(int(number))
     stem = f"{_cut(san(number).rjust(_INSTANCE_NUMBER_WIDTH, '0'), 64)}-{_cut(san(elements.sop_instance_uid), 128)}"
     return Place(
-        patient_dir=_join(san(elements.patient_id), san(elements.patient_name)),
-        study_dir=_join(san(elements.study_description), study_rest),
-        series_dir=_join(san(elements.series_description), series_rest),
+        patient_dir=_directory(elements.patient_id, elements.patient_name),
+        study_dir=_directory(elements.study_description, elements.study_date, elements.study_uid),
+        series_dir=_directory(elements.series_description, elements.series_date, elements.series_uid),
         file_name=stem + IMAGE_SUFFIX,
     )
+
+
+@lru_cache(maxsize=4096)
+def _directory(label: str | None, *rest: str | None) -> str:
+    """`label-rest-...`. Too long, the label is cut first: what ends in a UID is what tells two directories apart."""
+    tail = _cut("-".join(_cut(san(each), _MAX_TAIL_BYTES) for each in rest), _MAX_TAIL_BYTES)
+    return _cut(san(label), MAX_COMPONENT_BYTES - 1 - len(tail.encode("utf-8", "replace"))) + "-" + tail
 
 
 def conflicting_name(file_name: str, digest: str) -> str:

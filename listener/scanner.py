@@ -29,7 +29,9 @@ _UNDEFINED = 0xFFFFFFFF
 _ITEM = 0xFFFEE000
 _ITEM_END = 0xFFFEE00D
 _SEQUENCE_END = 0xFFFEE0DD
+_ITEM_GROUP = 0xFFFE
 _HEADER_BYTES = 8
+_LONG_HEADER_BYTES = 12
 # Their headers are 12 bytes long, PS3.5 Table 7.1-1; and no other's.
 _LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 
@@ -44,17 +46,19 @@ class NeedMore(Exception):
     """An element's header lies beyond the bytes at hand."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Encoding:
+    """`short`: tag, VR, 16-bit length; `plain`: tag, 32-bit length; `long`: the 32-bit length after a long VR."""
+
     is_explicit: bool
-    tag: struct.Struct
     short: struct.Struct
+    plain: struct.Struct
     long: struct.Struct
 
 
-_EXPLICIT_LITTLE = _Encoding(True, struct.Struct("<HH"), struct.Struct("<H"), struct.Struct("<I"))
-_EXPLICIT_BIG = _Encoding(True, struct.Struct(">HH"), struct.Struct(">H"), struct.Struct(">I"))
-_IMPLICIT_LITTLE = _Encoding(False, struct.Struct("<HH"), struct.Struct("<H"), struct.Struct("<I"))
+_EXPLICIT_LITTLE = _Encoding(True, struct.Struct("<HH2sH"), struct.Struct("<HHI"), struct.Struct("<I"))
+_EXPLICIT_BIG = _Encoding(True, struct.Struct(">HH2sH"), struct.Struct(">HHI"), struct.Struct(">I"))
+_IMPLICIT_LITTLE = _Encoding(False, struct.Struct("<HH2sH"), struct.Struct("<HHI"), struct.Struct("<I"))
 
 
 def _encoding_of(transfer_syntax: str) -> _Encoding:
@@ -111,8 +115,10 @@ class _Walk:
                 return found
             if self._total - self._offset < _HEADER_BYTES:
                 return self._end_in_padding(found)
+            start = self._offset
             tag, length, vr = self._read_header(self._encoding)
             if not tag:
+                self._offset = start
                 return self._end_in_padding(found)
             if length == _UNDEFINED:
                 self._skip_undefined(vr)
@@ -141,22 +147,24 @@ class _Walk:
         """Tag, length and VR (empty where the encoding has none); leaves the offset at the value."""
         offset = self._offset
         if offset + _HEADER_BYTES > self._at_hand:
-            if offset + _HEADER_BYTES > self._total:
-                raise Malformed("the data set ends within an element's header")
-            raise NeedMore
-        group, element = encoding.tag.unpack_from(self._data, offset)
+            self._miss(offset + _HEADER_BYTES)
         self._offset = offset + _HEADER_BYTES
-        if not encoding.is_explicit or group == _ITEM >> 16:
-            return group << 16 | element, encoding.long.unpack_from(self._data, offset + 4)[0], b""
-        vr = self._data[offset + 4 : offset + 6]
-        if vr not in _LONG_VRS:
-            return group << 16 | element, encoding.short.unpack_from(self._data, offset + 6)[0], vr
-        if offset + 12 > self._at_hand:
-            if offset + 12 > self._total:
-                raise Malformed("the data set ends within an element's header")
-            raise NeedMore
-        self._offset = offset + 12
-        return group << 16 | element, encoding.long.unpack_from(self._data, offset + 8)[0], vr
+        if encoding.is_explicit:
+            group, element, vr, length = encoding.short.unpack_from(self._data, offset)
+            if vr in _LONG_VRS and group != _ITEM_GROUP:
+                if offset + _LONG_HEADER_BYTES > self._at_hand:
+                    self._miss(offset + _LONG_HEADER_BYTES)
+                self._offset = offset + _LONG_HEADER_BYTES
+                return group << 16 | element, encoding.long.unpack_from(self._data, offset + _HEADER_BYTES)[0], vr
+            if group != _ITEM_GROUP:
+                return group << 16 | element, length, vr
+        group, element, length = encoding.plain.unpack_from(self._data, offset)
+        return group << 16 | element, length, b""
+
+    def _miss(self, end: int) -> None:
+        if end > self._total:
+            raise Malformed("the data set ends within an element's header")
+        raise NeedMore
 
     def _skip_undefined(self, vr: bytes) -> None:
         """Skip a value of undefined length: items up to the sequence's delimiter, at any depth.
