@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pynetdicom import AE
+import socket
+from typing import Any
+
+from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 _CALLING_AE = "PFDCM"
@@ -19,12 +22,17 @@ def answers_echo(address: tuple[str, int], timeout_seconds: float) -> bool:
     entity.dimse_timeout = timeout_seconds
     entity.network_timeout = timeout_seconds
     entity.add_requested_context(Verification)
-    association = entity.associate(*address)
-    if not association.is_established:
-        return False
+    connections: list[socket.socket] = []
+    opened: list[Any] = [(evt.EVT_CONN_OPEN, lambda event: connections.append(event.assoc.dul.socket.socket))]
     try:
+        association = entity.associate(*address, evt_handlers=opened)
+        if not association.is_established:
+            return False
         status = association.send_c_echo()
+        association.release()
+        return "Status" in status and status.Status == 0
     except (RuntimeError, ValueError):
-        return False  # the association ended between the two calls
-    association.release()
-    return "Status" in status and status.Status == 0
+        return False  # the association ended between two calls
+    finally:
+        for connection in connections:
+            connection.close()  # pynetdicom leaves one that was reset open

@@ -213,7 +213,7 @@ class Supervisord:
         if not chosen:
             return "it has no processes."
         worker = chosen[0]
-        said = worker.spawn_error or last_words(Path(worker.log_file)) or "nothing"
+        said = last_words(Path(worker.log_file)) or worker.spawn_error or "nothing"
         return f"{worker.name} is {worker.state.value} and said last: {said}"
 
     def _workers(self, group: str) -> list[Worker]:

@@ -71,34 +71,36 @@ class SupervisorRpc:
     def is_running(self) -> bool:
         """Whether a supervisord answers and is not about to end."""
         try:
-            return bool(self._call("getState")["statecode"] == _RUNNING)
+            return bool(self._call("supervisor.getState")["statecode"] == _RUNNING)
         except SupervisorAbsent:
             return False
 
     def pid(self) -> int:
         """supervisord's process id."""
-        return int(self._call("getPID"))
+        return int(self._call("supervisor.getPID"))
 
     def workers(self) -> list[Worker]:
         """Every process of every group."""
-        return parse_workers(self._call("getAllProcessInfo"))
+        return parse_workers(self._call("supervisor.getAllProcessInfo"))
 
     def reload(self) -> None:
         """Read the configuration again; running groups are not touched."""
-        self._call("reloadConfig")
+        self._call("supervisor.reloadConfig")
 
     def add(self, group: str) -> None:
         """Open a configured group's socket and start its processes."""
-        self._call("addProcessGroup", group)
+        self._call("supervisor.addProcessGroup", group)
 
     def stop(self, group: str) -> None:
-        """Ask a group's processes to end; returns at once. No such group: nothing to do."""
-        self._call("stopProcessGroup", group, False, tolerate=_BAD_NAME)
+        """Ask a group's processes to end, and its port to close with the last; returns at once. No such group: nothing
+        to do."""
+        self._call("sockets.release", group)
+        self._call("supervisor.stopProcessGroup", group, False, tolerate=_BAD_NAME)
 
     def remove(self, group: str) -> bool:
         """Forget a group whose processes have ended; False while one has not."""
         try:
-            self._call("removeProcessGroup", group, tolerate=_BAD_NAME)
+            self._call("supervisor.removeProcessGroup", group, tolerate=_BAD_NAME)
         except _Refused as refusal:
             if refusal.code == _STILL_RUNNING:
                 return False
@@ -107,21 +109,21 @@ class SupervisorRpc:
 
     def start(self, worker: Worker) -> None:
         """Start one process again; returns at once."""
-        self._call("startProcess", worker.full_name, False, tolerate=_ALREADY_STARTED)
+        self._call("supervisor.startProcess", worker.full_name, False, tolerate=_ALREADY_STARTED)
 
     def terminate(self, worker: Worker) -> None:
         """SIGTERM to one process, which the supervisor then starts anew."""
-        self._call("signalProcess", worker.full_name, "TERM", tolerate=_NOT_RUNNING)
+        self._call("supervisor.signalProcess", worker.full_name, "TERM", tolerate=_NOT_RUNNING)
 
     def shutdown(self) -> None:
         """Ask supervisord to end its processes and then itself; returns at once."""
-        self._call("shutdown")
+        self._call("supervisor.shutdown")
 
     def _call(self, method: str, *arguments: object, tolerate: int | None = None) -> Any:
         transport = _SocketTransport(self._path, self._timeout_seconds)
         proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport)
         try:
-            return getattr(proxy, f"supervisor.{method}")(*arguments)
+            return getattr(proxy, method)(*arguments)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode == tolerate:
                 return None

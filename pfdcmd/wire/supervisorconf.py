@@ -26,6 +26,11 @@ _SOCKET_PATH_MAX_BYTES = 107
 _PID_SUFFIX_BYTES = len(".4194304")
 """supervisord binds to its socket's name with its process id appended, and renames."""
 
+_RPC_INTERFACES = {
+    "supervisor": "supervisor.rpcinterface:make_main_rpcinterface",
+    "sockets": "pfdcmd.edge.socketkeeper:make_keeper",
+}
+
 _KILL_MARGIN_SECONDS = 10
 _LOG_MAX_BYTES = 5_000_000
 _LOG_BACKUPS = 3
@@ -114,8 +119,8 @@ def format_supervisord_conf(
             *([("user", user)] if user else []),
         ],
     )
-    factory = "supervisor.rpcinterface:make_main_rpcinterface"
-    head += _section("rpcinterface:supervisor", [("supervisor.rpcinterface_factory", factory)])
+    for name, factory in _RPC_INTERFACES.items():
+        head += _section(f"rpcinterface:{name}", [("supervisor.rpcinterface_factory", factory)])
     return head + "".join(_format_program(paths, service, interpreter) for service in services)
 
 
