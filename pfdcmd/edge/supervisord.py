@@ -32,6 +32,7 @@ from pfdcmd.wire.supervisorconf import SupervisorPaths, check_state_dir, format_
 
 _POLL_SECONDS = 0.1
 _ECHO_SECONDS = 2.0
+_FIRST_ECHO_SECONDS = 0.5  # a worker that has just begun may be about to fail: look again soon
 _LEAVE_SECONDS = 10.0
 _LOCK_SECONDS = 120.0
 _END_MARGIN_SECONDS = 20.0
@@ -183,7 +184,10 @@ class Supervisord:
         workers = self._workers(service.group)
         if all(worker.state in ENDED for worker in workers):
             raise SupervisorFault(f"{service.name} does not start: {self._explain(workers)}")
-        return any(w.state in SERVING for w in workers) and answers_echo(service.local_address, _ECHO_SECONDS)
+        if not any(worker.state in SERVING for worker in workers):
+            return False
+        is_settled = any(worker.state is WorkerState.RUNNING for worker in workers)
+        return answers_echo(service.local_address, _ECHO_SECONDS if is_settled else _FIRST_ECHO_SECONDS)
 
     def _await_free_port(self, service: ServiceConfig) -> None:
         """Check what supervisord would only fail at, without saying why; wait for workers of a killed supervisord."""
