@@ -153,7 +153,7 @@ def pacs(directory: Path, ports: dict[str, int]) -> Iterator[None]:
 def load_images(port: int) -> int:
     """Send the images of `dicomdirtests` to the PACS. Returns how many."""
     root = Path(pydicom.data.get_testdata_file("dicomdirtests/DICOMDIR", download=False)).parent
-    images = [pydicom.dcmread(file) for file in sorted(root.glob("*/*/*")) if file.is_file()]
+    images = [pydicom.dcmread(file) for file in sorted(root.glob("[0-9]*/**/*")) if file.is_file()]
     kinds = {(image.SOPClassUID, image.file_meta.TransferSyntaxUID) for image in images}
     ae = AE()
     association = ae.associate(HOST, port, [build_context(*kind) for kind in kinds], ae_title="QRSCP")
