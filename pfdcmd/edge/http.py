@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
@@ -43,9 +44,9 @@ class HttpServer:
         self._answer = answer
         self._answered = answered
         self._numbers = itertools.count(1)
-        self._actions: set[asyncio.Task[Reply]] = set()
+        self._performing: set[asyncio.Task[Any]] = set()
+        self._ended: set[asyncio.Task[Any]] = set()
         self._connections: set[Connection | Refusal] = set()
-        self._stopping = False
         self._listening: asyncio.Server | None = None
         self._http: web.Server | None = None
 
@@ -60,13 +61,13 @@ class HttpServer:
 
     async def stop(self, grace_seconds: float) -> None:
         """Close the port, let actions end for up to grace_seconds, cancel the rest (they are told), close all."""
-        self._stopping = True
         if self._listening is not None:
             self._listening.close()
-        if self._actions:
-            await asyncio.wait(self._actions, timeout=grace_seconds)
-        for action in self._actions:
-            action.cancel()
+        if self._performing:
+            await asyncio.wait(self._performing, timeout=grace_seconds)
+        for task in self._performing:
+            self._ended.add(task)
+            task.cancel()
         if self._http is not None:
             await self._http.shutdown(timeout=1.0)
 
@@ -98,6 +99,9 @@ class HttpServer:
             reply = await self._perform(call)
         except Fault as fault:
             reply = fault_reply(fault)
+        except asyncio.CancelledError:
+            _log.info("call %d: %s, the caller went away", number, action)
+            raise
         response = self._response(reply)
         if not request.content.is_eof():
             response.force_close()
@@ -133,17 +137,19 @@ class HttpServer:
 
     async def _perform(self, call: Call) -> Reply:
         """Have the call answered; a caller who goes away cancels the action, the end of pfdcm answers for it."""
-        task = asyncio.ensure_future(self._answer(call))
-        self._actions.add(task)
+        own = asyncio.current_task()
+        if own is None:
+            raise LocalError("a request outside of a task")
+        self._performing.add(own)
         try:
-            return await task
+            return await self._answer(call)
         except asyncio.CancelledError:
-            own = asyncio.current_task()
-            if not self._stopping or (own is not None and own.cancelling()):
+            if own not in self._ended:
                 raise
+            own.uncancel()
             raise MessageFault("pfdcm is shutting down.") from None
         finally:
-            self._actions.discard(task)
+            self._performing.discard(own)
 
     def _response(self, reply: Reply) -> web.Response:
         try:

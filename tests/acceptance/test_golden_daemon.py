@@ -2,7 +2,7 @@
 
 What belongs to a machine or a moment is put aside: times, versions, host facts, ports, and the places of files, which
 are below a temporary directory here. Where the original failed (a `note`, or no reply at all) a fault is expected, or
-what LEGACY asks for instead: see BETTER.
+what it should have answered: see BETTER.
 """
 
 import copy
