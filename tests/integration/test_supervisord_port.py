@@ -338,6 +338,16 @@ def test_two_pfdcms_start_one_supervisord(site):
     assert site.answers()
 
 
+def test_a_change_that_was_broken_off_is_carried_out_again(site):
+    site.apply(site.service)
+    before = site.workers()
+    (record,) = (site.state / "services").glob("*.applied")
+    record.unlink()
+    site.apply(site.service)
+    assert site.answers()
+    assert not site.workers() & before
+
+
 def test_another_service_is_left_alone(site):
     other = replace(site.service, name="other", port=free_port())
     site.apply(site.service)
