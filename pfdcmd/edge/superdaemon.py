@@ -91,19 +91,7 @@ def ensure_running(paths: SupervisorPaths, rpc: SupervisorRpc) -> None:
         write_configuration(paths, [])
     except StorageFault as fault:
         raise SupervisorFault(f"{fault.message} See --stateDir.") from fault
-    started = subprocess.run(
-        [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(paths.configuration)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd="/",
-        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-        start_new_session=True,
-        check=False,
-        timeout=_START_SECONDS,
-        text=True,
-        errors="replace",
-    )
+    started = _daemonize(paths)
     if started.returncode:
         words = " ".join(started.stdout.split())[-500:]
         raise SupervisorFault(f"The listener's supervisor does not start: {words or 'it says nothing'}.")
@@ -112,6 +100,26 @@ def ensure_running(paths: SupervisorPaths, rpc: SupervisorRpc) -> None:
             raise SupervisorFault(f"The listener's supervisor does not answer; see {paths.log_file}.")
         time.sleep(_POLL_SECONDS)
     _log.info("supervisord started, process %d", rpc.pid())
+
+
+def _daemonize(paths: SupervisorPaths) -> subprocess.CompletedProcess[str]:
+    """Run supervisord until it has gone into the background or has given up."""
+    try:
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(paths.configuration)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            start_new_session=True,
+            check=False,
+            timeout=_START_SECONDS,
+            text=True,
+            errors="replace",
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SupervisorFault("The listener's supervisor cannot be started.", cause=str(error)) from error
 
 
 def end(paths: SupervisorPaths, rpc: SupervisorRpc, wait_seconds: float) -> None:

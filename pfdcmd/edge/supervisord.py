@@ -15,8 +15,10 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 import pfdcmd
 from pfdcmd.edge import superdaemon
@@ -67,6 +69,7 @@ class Supervisord:
 
         Raises: ServiceFault: the state directory cannot be used.
                 SupervisorFault: it did not come up; the message says why, with the worker's last words.
+                StorageFault: its configuration cannot be written.
         """
         await asyncio.get_running_loop().run_in_executor(self._executor, self._apply, service)
 
@@ -201,7 +204,8 @@ class Supervisord:
                 raise SupervisorFault(_explain_bind(service, error))
             if time.monotonic() > deadline:
                 for orphan in orphans:
-                    orphan.kill()
+                    with suppress(psutil.NoSuchProcess):
+                        orphan.kill()
                 deadline += self._start_seconds
             time.sleep(_POLL_SECONDS)
 
@@ -248,7 +252,10 @@ class Supervisord:
             return None
 
     def _forget(self, group: str) -> None:
-        self._paths.record(group).unlink(missing_ok=True)
+        try:
+            self._paths.record(group).unlink(missing_ok=True)
+        except OSError as error:
+            raise SupervisorFault(f"The record of {group} cannot be taken back: {error.strerror}.") from error
 
 
 def _bind_error(host: str, port: int) -> OSError | None:

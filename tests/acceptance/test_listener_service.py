@@ -44,7 +44,8 @@ def bring_up(pfdcm):
 
 
 def answers(port):
-    return subprocess.run(["echoscu", "-to", "5", "127.0.0.1", str(port)], capture_output=True).returncode == 0
+    echo = subprocess.run(["echoscu", "-to", "5", "127.0.0.1", str(port)], capture_output=True, check=False)
+    return echo.returncode == 0
 
 
 def store(port, image=IMAGE):

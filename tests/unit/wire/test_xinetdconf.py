@@ -25,6 +25,11 @@ def test_text_is_the_originals_to_the_byte(step, port):
     assert format_service_file(BIN, XINETD | {"servicePort": port}) == STEPS[step]["reply"]["d_ret"]["fileContents"]
 
 
+def test_the_example_in_etc_is_what_is_written():
+    example = Path(__file__).parents[3] / "etc" / "services.d" / "dicomlistener"
+    assert example.read_text() == format_service_file(BIN, XINETD)
+
+
 def test_what_is_formatted_is_parsed_to_the_same_values():
     (declaration,) = parse_service_file(format_service_file(BIN, XINETD), "f")
     service = parse_service(declaration, workers=2)
