@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pydicom.charset import convert_encodings
+from pydicom.charset import convert_encodings, default_encoding
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
@@ -29,7 +29,7 @@ def encode_identifier(keys: Mapping[str, str]) -> Dataset:
         if len(raw) % 2:
             raw += b"\0" if vr == "UI" else b" "  # PS3.5 section 6.2
         identifier[tag] = RawDataElement(tag, vr, len(raw), raw, 0, True, True)
-    character_set = convert_encodings(keys[_CHARACTER_SET]) if _CHARACTER_SET in keys else None
+    character_set = convert_encodings(keys[_CHARACTER_SET]) if _CHARACTER_SET in keys else default_encoding
     # Declared to be in its final encoding already, so that pydicom writes the values as they are.
     identifier.set_original_encoding(True, True, character_set)
     return identifier

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 
@@ -38,6 +39,10 @@ _POLL_SECONDS = 0.005
 _SPARE_SECONDS = 10.0
 _MAX_ADDRESSES = 4
 
+# A PACS at its limit counts an association for a moment after its release: it says "transient", and means it.
+_TRANSIENT_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)
+_REJECTED_TRANSIENT = 2
+
 _PENDING = (0xFF00, 0xFF01)
 _SUCCESS = 0x0000
 
@@ -64,6 +69,7 @@ class PacsLink:
         self._message_id = 0
         self._pending_model: UID | None = None
         self._stopped: PacsFault | None = None
+        self._wake = threading.Event()
         self._late: tuple[float, str] | None = None
 
     @property
@@ -77,23 +83,17 @@ class PacsLink:
 
         Raises: PeerUnreachable, PeerRefused, PeerTimeout, PeerAborted.
         """
-        association = None
-        for address in self._resolve():
+        addresses = self._resolve()
+        for pause_seconds in (*_TRANSIENT_PAUSES_SECONDS, None):
+            association = self._associate(addresses)
+            self._late = None
             self._check_not_stopped()
-            association = self._entity.associate(
-                address,
-                self._peer.port,
-                contexts=self._contexts,
-                ae_title=self._peer.called_ae,
-                evt_handlers=[(evt.EVT_CONN_OPEN, self._await_association), (evt.EVT_DIMSE_RECV, self._start_message)],
-            )
-            if association.is_established or self._connect_failure() is None:
-                break
-        self._late = None
-        self._association = association
-        self._check_not_stopped()
-        if association is None or not association.is_established:
-            raise self._why_not_established(association)
+            if association is not None and association.is_established:
+                self._association = association
+                return
+            if pause_seconds is None or not _is_transient(association):
+                raise self._why_not_established(association)
+            self._wake.wait(pause_seconds)
 
     def find(self, keys: Mapping[str, str]) -> Iterator[Elements]:
         """C-FIND: each match as (tag, value as it came).
@@ -133,23 +133,21 @@ class PacsLink:
             deadline = time.monotonic() + _RELEASE_SECONDS
             while association.dul.state_machine.current_state != "Sta1" and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
-        self.cut()
+        self._cut()
         association.kill()
 
     def stop(self, fault: PacsFault) -> None:
-        """From another thread, without waiting: have whoever uses the link get the fault, and tell the PACS to stop.
-
-        A PACS that does not close the connection then has to be `cut`.
-        """
+        """From another thread, without waiting: have whoever uses the link get the fault, and tell the PACS to stop."""
         self._stopped = fault
+        self._wake.set()
         association = self._entity.opened.assoc if self._entity.opened is not None else None
         if association is not None and association.is_established:
             self._break_off(association)
         else:
-            self.cut()
+            self._cut()
 
-    def cut(self) -> None:
-        """Close the connection as it stands, from any thread."""
+    def _cut(self) -> None:
+        """Close the connection as it stands."""
         if self._entity.opened is not None:
             self._entity.opened.cut()
 
@@ -161,12 +159,27 @@ class PacsLink:
             raise PeerUnreachable(f"{self._name()} cannot be found: {cause}. Check serverIP.", cause=cause) from error
         return list(dict.fromkeys(str(address[4][0]) for address in found))[:_MAX_ADDRESSES]
 
+    def _associate(self, addresses: list[str]) -> Association | None:
+        association = None
+        for address in addresses:
+            self._check_not_stopped()
+            association = self._entity.associate(
+                address,
+                self._peer.port,
+                contexts=self._contexts,
+                ae_title=self._peer.called_ae,
+                evt_handlers=[(evt.EVT_CONN_OPEN, self._await_association), (evt.EVT_DIMSE_RECV, self._start_message)],
+            )
+            if self._connect_failure() is None:
+                break
+        return association
+
     def _await_association(self, _: evt.Event) -> None:
         seconds = self._settings.pacs_association_seconds
         text = f"{self._name()} did not answer the association request within {seconds:g} s."
         self._late = (time.monotonic() + seconds, text)
         if self._stopped is not None:
-            self.cut()
+            self._cut()
 
     def _start_message(self, _: evt.Event) -> None:
         if self._entity.opened is not None:
@@ -216,6 +229,8 @@ class PacsLink:
                 # Not Association.abort: it waits for the peer, and lets another thread take the wake-up call of ours.
                 association.is_established = False
                 association.acse.send_abort(0x00)
+                # Wakes the thread that waits for a response; it finds none.
+                association.dimse.msg_queue.put((None, None))
 
     def _check_not_stopped(self) -> None:
         if self._stopped is not None:
@@ -236,11 +251,18 @@ class PacsLink:
             return PeerAborted(f"{self._name()} broke off the association request. Check aec and aet.")
         if answer.result:
             reason = str(answer.reason_str)
-            return PeerRefused(f"{self._name()} rejected the association: {reason}. Check aec and aet.", cause=reason)
+            hint = "Try again later." if _is_transient(association) else "Check aec and aet."
+            return PeerRefused(f"{self._name()} rejected the association: {reason}. {hint}", cause=reason)
         return PeerRefused(f"{self._name()} does not offer Study Root query/retrieve.")
 
     def _name(self) -> str:
         return f"The PACS {self._peer.called_ae} at {self._peer.host}:{self._peer.port}"
+
+
+def _is_transient(association: Association | None) -> bool:
+    """Whether the PACS rejected the association for now only (PS3.8 Table 9-21)."""
+    answer = association.acceptor.primitive if association is not None else None
+    return answer is not None and answer.result == _REJECTED_TRANSIENT
 
 
 def _update(counts: MoveCounts, status: Dataset) -> MoveCounts:

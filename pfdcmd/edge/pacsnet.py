@@ -25,7 +25,6 @@ from pfdcmd.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-_CUT_AFTER_SECONDS = 1.0
 _WATCH_SECONDS = 0.5
 
 _T = TypeVar("_T")
@@ -81,7 +80,6 @@ class PacsNet:
             return await _watch(link, answer, limit_seconds)
         except (asyncio.CancelledError, PeerTimeout):
             link.stop(PacsFault("The operation was given up."))
-            loop.call_later(_CUT_AFTER_SECONDS, link.cut)
             answer.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
 
