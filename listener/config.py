@@ -86,7 +86,7 @@ def read_config(file: Path | None, options: Mapping[str, Any]) -> Config:
     if file is not None:
         try:
             loaded = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigurationFault(f"the configuration file {file} cannot be read: {error}") from error
         if not isinstance(loaded, dict):
             raise ConfigurationFault(f"the configuration file {file} must hold one JSON object")

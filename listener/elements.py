@@ -43,7 +43,7 @@ _DEFAULT_ENCODING = "iso8859"
 _PERSON_NAME_DELIMITERS = frozenset(b"^=\\")
 _TEXT_DELIMITERS = frozenset(b"\r\n\t\f\\")
 # pydicom warns of what it mends, which is an error where warnings are errors.
-_UNDECODABLE = (UnicodeError, LookupError, UserWarning)
+_UNDECODABLE = (ValueError, LookupError, UserWarning)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def decode_elements(values: Mapping[int, bytes]) -> Elements:
         series_date=plain(SERIES_DATE),
         study_description=text(STUDY_DESCRIPTION, _TEXT_DELIMITERS),
         series_description=text(SERIES_DESCRIPTION, _TEXT_DELIMITERS),
-        patient_name=text(PATIENT_NAME, _PERSON_NAME_DELIMITERS),
+        patient_name=_without_empty_groups(text(PATIENT_NAME, _PERSON_NAME_DELIMITERS)),
         patient_id=text(PATIENT_ID, _TEXT_DELIMITERS),
         study_uid=plain(STUDY_INSTANCE_UID),
         series_uid=plain(SERIES_INSTANCE_UID),
@@ -93,14 +93,25 @@ def decode_elements(values: Mapping[int, bytes]) -> Elements:
     )
 
 
+def _without_empty_groups(name: str | None) -> str | None:
+    """A person name without the delimiters of component groups that are not there, PS3.5 section 6.2.1.1."""
+    return None if name is None else name.rstrip("=")
+
+
 def _encodings(value: bytes) -> list[str]:
-    terms = [term.strip() for term in value.decode("ascii", "replace").strip(" \0").split("\\")]
+    terms = [_term(text) for text in value.decode("ascii", "replace").strip(" \0").split("\\")]
     if terms in ([""], ["ISO_IR 6"]):
         return [_DEFAULT_ENCODING]
     try:
         return charset.convert_encodings(terms)
     except _UNDECODABLE:
         return [_DEFAULT_ENCODING]
+
+
+def _term(text: str) -> str:
+    """A defined term, or one that pydicom can mend; it would take the name of any codec of Python's, slow ones too."""
+    term = text.strip()
+    return term if term.startswith(("ISO", "GB")) else ""
 
 
 def _decode(value: bytes, encodings: list[str], delimiters: frozenset[int]) -> str:

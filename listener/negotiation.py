@@ -8,6 +8,7 @@ Source: DICOM PS3.8 sections 9.3.2 and 9.3.3, PS3.7 Annex D.3.3.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,17 +42,33 @@ _NOT_DATA_SETS = frozenset({"1.2.840.10008.1.2.6.1", "1.2.840.10008.1.2.6.2", "1
 _FIXED_BYTES = 68
 _VERSION = struct.Struct(">H")
 _ITEM = struct.Struct(">BxH")
+_APPLICATION_CONTEXT_ITEM = 0x10
 _PRESENTATION_CONTEXT_ITEM = 0x20
+_ABSTRACT_SYNTAX_ITEM = 0x30
+_TRANSFER_SYNTAX_ITEM = 0x40
 _USER_INFORMATION_ITEM = 0x50
-_KNOWN_ITEMS = frozenset({0x10, _PRESENTATION_CONTEXT_ITEM, _USER_INFORMATION_ITEM})
-_KNOWN_SUB_ITEMS = {
-    _PRESENTATION_CONTEXT_ITEM: frozenset({0x30, 0x40}),
-    _USER_INFORMATION_ITEM: frozenset({0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58}),
+_MAXIMUM_LENGTH_ITEM = 0x51
+_ROLE_ITEM = 0x54
+# What decides about the answer. User identity, windows and extended negotiation may be left unanswered, and are.
+_USED_SUB_ITEMS = {
+    _PRESENTATION_CONTEXT_ITEM: frozenset({_ABSTRACT_SYNTAX_ITEM, _TRANSFER_SYNTAX_ITEM}),
+    _USER_INFORMATION_ITEM: frozenset({_MAXIMUM_LENGTH_ITEM, _ROLE_ITEM}),
 }
+_UID = re.compile(rb"[0-9.]{1,64}\Z")
 _CONTEXT_FIXED_BYTES = 4
 _MAX_CONTEXTS = 128
-# What pynetdicom raises on values that it cannot take: it checks with assert, struct and its setters.
-_DECODING_ERRORS = (ValueError, TypeError, AttributeError, KeyError, IndexError, AssertionError, struct.error)
+# What pynetdicom raises on values that it cannot take: it checks with assert, struct, its setters, and pydicom's
+# warnings, which are errors to some.
+_DECODING_ERRORS = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    IndexError,
+    AssertionError,
+    struct.error,
+    UserWarning,
+)
 
 
 @dataclass(frozen=True)
@@ -126,19 +143,19 @@ def _decode(body: bytes) -> A_ASSOCIATE:
     items = []
     contexts = 0
     for item_type, value in _items(body[_FIXED_BYTES:]):
-        if item_type not in _KNOWN_ITEMS:
-            continue
-        contexts += item_type == _PRESENTATION_CONTEXT_ITEM
-        known = _KNOWN_SUB_ITEMS.get(item_type)
-        fixed = _CONTEXT_FIXED_BYTES if item_type == _PRESENTATION_CONTEXT_ITEM else 0
-        if known is None:
-            items.append(_item(item_type, value))
-        else:
-            sub_items = b"".join(_item(kind, inner) for kind, inner in _items(value[fixed:]) if kind in known)
-            items.append(_item(item_type, value[:fixed] + sub_items))
+        if item_type == _APPLICATION_CONTEXT_ITEM:
+            items.append(_item(item_type, _APPLICATION_CONTEXT.encode() if _is_our_application(value) else b"0"))
+        elif item_type in _USED_SUB_ITEMS:
+            contexts += item_type == _PRESENTATION_CONTEXT_ITEM
+            fixed = _CONTEXT_FIXED_BYTES if item_type == _PRESENTATION_CONTEXT_ITEM else 0
+            used = _USED_SUB_ITEMS[item_type]
+            sub_items = [
+                _item(kind, inner) for kind, inner in _items(value[fixed:]) if kind in used and _is_usable(kind, inner)
+            ]
+            items.append(_item(item_type, value[:fixed] + b"".join(sub_items)))
     if contexts > _MAX_CONTEXTS:
         raise PeerError("more presentation contexts than there are ids", pdu.INVALID_PARAMETER)
-    # The titles are read above; pynetdicom refuses some that are in use, so it gets ones that it takes.
+    # The titles are read elsewhere; pynetdicom refuses some that are in use, so it gets ones that it takes.
     fixed_fields = body[:4] + b"CALLED".ljust(16) + b"CALLING".ljust(16) + bytes(32)
     content = fixed_fields + b"".join(items)
     decoder = A_ASSOCIATE_RQ()
@@ -147,6 +164,18 @@ def _decode(body: bytes) -> A_ASSOCIATE:
         return decoder.to_primitive()
     except _DECODING_ERRORS as error:
         raise PeerError("an A-ASSOCIATE-RQ with values that cannot be used", pdu.INVALID_PARAMETER) from error
+
+
+def _is_our_application(value: bytes) -> bool:
+    return value.rstrip(b"\0 ") == _APPLICATION_CONTEXT.encode()
+
+
+def _is_usable(kind: int, value: bytes) -> bool:
+    """Whether a sub-item's UID is one; an abstract syntax that is not leaves its context without, which is refused."""
+    if kind == _MAXIMUM_LENGTH_ITEM:
+        return True
+    uid = value[2:-2] if kind == _ROLE_ITEM else value
+    return _UID.match(uid.rstrip(b"\0 ")) is not None
 
 
 def _items(data: bytes) -> Iterator[tuple[int, bytes]]:

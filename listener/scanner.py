@@ -75,7 +75,16 @@ def scan(data: Readable, offset: int, total: int, transfer_syntax: str) -> dict[
     """
     if transfer_syntax in DEFLATED:
         return _scan_deflated(data, offset, total)
-    return _Walk(data, offset, total, _encoding_of(transfer_syntax)).run()
+    encoding = _encoding_of(transfer_syntax)
+    if encoding.is_explicit and not _begins_explicit(data, offset):
+        # Some writers say explicit and encode implicitly; pydicom reads what they write, and so do we.
+        encoding = _IMPLICIT_LITTLE
+    return _Walk(data, offset, total, encoding).run()
+
+
+def _begins_explicit(data: Readable, offset: int) -> bool:
+    vr = data[offset + 4 : offset + 6]
+    return len(vr) < 2 or (vr.isalpha() and vr.isupper())
 
 
 def _scan_deflated(data: Readable, offset: int, total: int) -> dict[int, bytes]:
