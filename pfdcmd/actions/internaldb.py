@@ -10,41 +10,42 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pfdcmd.actions.context import Context, Meta, Reply
-from pfdcmd.errors import ParameterFault, StorageFault
+from pfdcmd.errors import ParameterFault, SeriesNotFound, StorageFault
 from pfdcmd.names import Uid, parse_uid
 
 _MAP_DIR = "/xinetd/series_mapDir"
 
 
 async def internaldb(meta: Meta, context: Context) -> Reply:
-    """Answer `{"status": bool, "<do>": {"status": bool, ...}}`, with a `msg` inside when it could not be done.
+    """Answer `{"status": bool, "<do>": {"status": bool, ...}}`; an unknown `do` gets an empty success, as it always did.
 
     Raises: ParameterFault: `do`, the UID or the path cannot be used.
+            SeriesNotFound: there is nothing to copy.
     """
     do = meta.get("do")
+    if not isinstance(do, str):
+        raise ParameterFault('No "do" directive specified.')
     if do == "DICOMtagsGet":
         result = await _tags(_series_uid(meta), context)
     elif do == "copy":
         result = await _copy(_series_uid(meta), _target(meta), context)
     else:
-        raise ParameterFault('internalDB needs a "do" of DICOMtagsGet or copy.')
+        return {"status": True, do: {}}
     return {"status": result["status"], do: result}
 
 
 async def _tags(uid: Uid, context: Context) -> Reply:
     try:
-        directory = await _find(uid, context)
-        return {"status": True, "d_dicom": await context.files.tags(directory)}
+        return {"status": True, "d_dicom": await context.files.tags(await _find(uid, context))}
+    except SeriesNotFound:
+        return {"status": False, "d_dicom": {}}
     except StorageFault as fault:
-        return {"status": False, "msg": fault.message}
+        return {"status": False, "d_dicom": {}, "msg": fault.message}
 
 
 async def _copy(uid: Uid, target_dir: PurePosixPath, context: Context) -> Reply:
     target = str(target_dir / uid)
-    try:
-        directory = await _find(uid, context)
-    except StorageFault as fault:
-        return {"status": False, "msg": fault.message, "timestamp": _timestamp(context)}
+    directory = await _find(uid, context)
     reason = ""
     try:
         is_copied = await context.files.copy_tree(directory, target)
@@ -54,7 +55,7 @@ async def _copy(uid: Uid, target_dir: PurePosixPath, context: Context) -> Reply:
     return {
         "status": is_copied,
         "msg": f"{verdict}: Copying {directory} to {target}...{reason}",
-        "timestamp": _timestamp(context),
+        "timestamp": context.now().strftime("%Y%m%d%H%M%S.%f"),
     }
 
 
@@ -64,7 +65,7 @@ async def _find(uid: Uid, context: Context) -> str:
         raise StorageFault(f"{_MAP_DIR} must name the directory of the series map files.")
     series = await context.files.series(series_map_dir, uid)
     if series is None:
-        raise StorageFault(f"Series map file {series_map_dir}/{uid}.json not found")
+        raise SeriesNotFound(f"Series map file {series_map_dir}/{uid}.json not found")
     return series.directory
 
 
@@ -85,7 +86,3 @@ def _mapping(meta: Meta, key: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ParameterFault(f'internalDB needs "{key}".')
     return value
-
-
-def _timestamp(context: Context) -> str:
-    return context.now().strftime("%Y%m%d%H%M%S.%f")

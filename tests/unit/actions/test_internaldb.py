@@ -9,12 +9,14 @@ import pytest
 
 from pfdcmd.actions.context import Context, SeriesFiles
 from pfdcmd.actions.internaldb import internaldb
-from pfdcmd.errors import ParameterFault, StorageFault
+from pfdcmd.errors import ParameterFault, SeriesNotFound, StorageFault
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "pacs.json").read_text())
 STEPS = {step["id"]: step for step in GOLDEN["steps"]}
+DAEMON = json.loads((Path(__file__).parents[2] / "golden" / "daemon.json").read_text())
+DAEMON_STEPS = {step["id"]: step for scenario in DAEMON["scenarios"] for step in scenario["steps"]}
 UID = "1.3.6.1.4.1.5962.1.1.0.0.0.1196533885.18148.0.118"
 DIRECTORY = STEPS["status-after"]["reply"]["retrieveStatus"]["DICOMdir"]
 NOW = datetime(2026, 11, 22, 11, 41, 42, 305335)
@@ -81,11 +83,18 @@ def test_tags_are_what_the_files_say(context):
     assert reply.keys() == expected.keys()
 
 
-@pytest.mark.parametrize("do", ["DICOMtagsGet", "copy"])
-def test_a_series_that_is_not_here(context, do):
-    reply = call(context, {"do": do, "on": {"series_uid": "1.2.3"}, "to": {"path": "/tmp"}})
-    assert reply["status"] is reply[do]["status"] is False
-    assert reply[do]["msg"] == "Series map file /dicom/log/series_map/1.2.3.json not found"
+def test_a_series_that_is_not_here(context):
+    on = {"series_uid": "1.2.3"}
+    assert call(context, {"do": "DICOMtagsGet", "on": on}) == DAEMON_STEPS["internalDB-tags-missing"]["reply"]
+    with pytest.raises(SeriesNotFound, match=r"^Series map file /dicom/log/series_map/1\.2\.3\.json not found$"):
+        call(context, {"do": "copy", "on": on, "to": {"path": "/tmp"}})
+
+
+def test_a_do_that_is_unknown_or_missing_is_answered_as_recorded(context):
+    assert call(context, {"do": "zap", "on": {}}) == DAEMON_STEPS["internalDB-unknown"]["reply"]
+    with pytest.raises(ParameterFault) as caught:
+        call(context, {"on": {}})
+    assert caught.value.message == DAEMON_STEPS["internalDB-no-do"]["reply"]["msg"]
 
 
 def test_a_copy_that_fails_says_why(context):
@@ -98,7 +107,11 @@ def test_a_copy_that_fails_says_why(context):
 
 def test_an_image_that_cannot_be_read(context):
     context.files.fault = StorageFault("The image cannot be read.")
-    assert call(context, recorded("tags")[0])["DICOMtagsGet"] == {"status": False, "msg": "The image cannot be read."}
+    assert call(context, recorded("tags")[0])["DICOMtagsGet"] == {
+        "status": False,
+        "d_dicom": {},
+        "msg": "The image cannot be read.",
+    }
 
 
 @pytest.mark.parametrize("uid", ["../..", "1/../2", "", None, 7, "1.2\n", "/etc/passwd", ["1"], "1" * 65])
@@ -114,9 +127,7 @@ def test_a_copy_goes_to_an_absolute_path(context, path):
         call(context, {"do": "copy", "on": {"series_uid": UID}, "to": {"path": path}})
 
 
-@pytest.mark.parametrize(
-    "meta", [{}, {"do": "drop"}, {"do": "copy"}, {"do": "copy", "on": "x"}, {"do": ["copy"], "on": {}}]
-)
+@pytest.mark.parametrize("meta", [{}, {"do": "copy"}, {"do": "copy", "on": "x"}, {"do": ["copy"], "on": {}}])
 def test_a_call_that_says_too_little_is_refused(context, meta):
     with pytest.raises(ParameterFault):
         call(context, meta)
