@@ -17,7 +17,7 @@ _MAP_DIR = "/xinetd/series_mapDir"
 
 
 async def internaldb(meta: Meta, context: Context) -> Reply:
-    """Answer `{"status": bool, "<do>": {"status": bool, ...}}`; an unknown `do` gets an empty success, as it always did.
+    """Answer `{"status": bool, "<do>": {"status": bool, ...}}`; an unknown `do` gets an empty success, as ever.
 
     Raises: ParameterFault: `do`, the UID or the path cannot be used.
             SeriesNotFound: there is nothing to copy.
