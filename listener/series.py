@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import threading
 from collections import OrderedDict
@@ -22,6 +23,7 @@ from listener.elements import Elements
 from listener.naming import Place, SideFile
 from listener.spool import FILE_MODE, Spool, exists
 
+_LOG = logging.getLogger("listener.series")
 LOCK_PREFIX = ".series-"
 _MAX_LOCK_TEXT = 8192
 _DIRECTORIES = 3
@@ -93,7 +95,7 @@ class Archive:
                 os.rename(naming.RECEIVING, naming.SERIES_INFO, src_dir_fd=series_fd, dst_dir_fd=series_fd)
                 if self.is_durable:
                     os.fsync(series_fd)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
 
     def _mark_receiving(self, series_fd: int, info: SideFile) -> None:
@@ -144,13 +146,18 @@ class OpenSeries:
             os.close(fd)
 
     def close(self) -> None:
-        """Let go of it; when nobody else has it open, it is received."""
+        """Let go of it; when nobody else has it open, it is received.
+
+        Never raises: what cannot be done now stays marked by the lock file, for the next cleaning.
+        """
         with self._mutex:
             if self._lock_fd >= 0:
                 try:
                     if _is_last(self._lock_fd):
                         self._archive.mark_received(self._place.series_path.split("/"))
                         _remove_lock(self._archive.spool, self._lock_name)
+                except OSError as error:
+                    _LOG.error("a series could not be closed, and will be later: %s", error.strerror)
                 finally:
                     os.close(self._lock_fd)
                     self._lock_fd = -1

@@ -1,0 +1,96 @@
+"""A socket that plays a script, and a service's directories: a whole connection without a network."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+from listener.config import Config
+from listener.connection import Connection
+from listener.series import Archive, SeriesOfAssociation, SeriesRegistry
+from listener.spool import Spool
+
+
+class ScriptedSocket:
+    """Receives the pieces it was given, then the end of the stream, or a time-out for each None among them."""
+
+    def __init__(self, pieces, before_each=None):
+        """before_each: called with the number of the receive, 0 for the first."""
+        self._pieces = list(pieces)
+        self._before_each = before_each or (lambda number: None)
+        self._received = 0
+        self.sent = b""
+        self.is_closed = False
+        self.options = []
+
+    def setsockopt(self, *option):
+        self.options.append(option)
+
+    def recv_into(self, buffer):
+        self._before_each(self._received)
+        self._received += 1
+        if not self._pieces:
+            return 0
+        piece = self._pieces.pop(0)
+        if piece is None:
+            raise BlockingIOError
+        size = min(len(piece), len(buffer))
+        buffer[:size] = piece[:size]
+        if size < len(piece):
+            self._pieces.insert(0, piece[size:])
+        return size
+
+    def sendall(self, data):
+        self.sent += data
+
+    def shutdown(self, how):
+        assert how == socket.SHUT_RDWR
+
+    def close(self):
+        self.is_closed = True
+
+
+class Site:
+    """One service's directories, and a worker's share in them."""
+
+    def __init__(self, root: Path, **config):
+        self.root = root
+        self.config = Config(
+            data_dir=str(root / "data"), log_dir=str(root / "log"), tmp_dir=str(root / "tmp"), **config
+        )
+        self.spool = Spool(self.config.tmp_dir)
+        self.archive = Archive(self.config.data_dir, self.config.log_dir, self.spool, is_durable=self.config.is_durable)
+        self.registry = SeriesRegistry(self.archive)
+
+    def close(self):
+        self.archive.close()
+        self.spool.close()
+
+    def series(self):
+        return SeriesOfAssociation(self.registry, self.config.max_open_series)
+
+    def connect(self, *pieces, before_each=None):
+        sock = ScriptedSocket(pieces, before_each)
+        connection = Connection(sock, "192.0.2.1", self.config, self.spool, self.series(), is_full=False)
+        connection.serve()
+        assert sock.is_closed
+        return sock, connection
+
+    def files(self, directory="data"):
+        """Relative path -> bytes of every file."""
+        base = self.root / directory
+        return {str(each.relative_to(base)): each.read_bytes() for each in base.rglob("*") if each.is_file()}
+
+    def images(self):
+        return {name: data for name, data in self.files().items() if name.endswith(".dcm")}
+
+
+def run_all(*calls):
+    """Run the calls at once, each in a thread of its own."""
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
