@@ -184,6 +184,10 @@ def listening_socket(config: Config) -> tuple[socket.socket, bool]:
         inherited = None
     if inherited is not None:
         if inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            # Closing ours must let go of it for good: other workers, and supervisord, have their own.
+            nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            os.dup2(nothing, 0)
+            os.close(nothing)
             return inherited, True
         inherited.close()
     family = socket.AF_INET6 if ":" in config.bind else socket.AF_INET
