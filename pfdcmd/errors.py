@@ -104,6 +104,12 @@ class PeerFailed(PacsFault):
     number = 206
 
 
+class KeysRefused(PeerFailed):
+    """The PACS does not take the keys of the query at this level."""
+
+    number = 207
+
+
 class ServiceFault(Fault):
     """The listener service cannot be used as declared."""
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom.data
+from pydicom.misc import is_dicom
 from pynetdicom import AE, build_context
 from pynetdicom.sop_class import Verification
 
@@ -86,7 +87,7 @@ def run_sequence(ports: dict[str, int], directory: Path) -> None:
     found = post(port, "PACSinteract", {"do": "query", "on": {"PatientID": PATIENT_ID}, "PACS": "demo"})
     for text in found["query"]["report"]["rawText"]:
         print(indent((text["header"] + text["body"]).replace("\x1b[0m", "")))
-    study = next(s for s in found["query"]["data"] if s["ModalitiesInStudy"]["value"] == "CT")
+    study = next(s for s in found["query"]["data"] if s["series"][0]["Modality"]["value"] == "CT")
     series = study["series"][0]
     uids = {key: series[key]["value"] for key in ("StudyInstanceUID", "SeriesInstanceUID")}
 
@@ -153,7 +154,8 @@ def pacs(directory: Path, ports: dict[str, int]) -> Iterator[None]:
 def load_images(port: int) -> int:
     """Send the images of `dicomdirtests` to the PACS. Returns how many."""
     root = Path(pydicom.data.get_testdata_file("dicomdirtests/DICOMDIR", download=False)).parent
-    images = [pydicom.dcmread(file) for file in sorted(root.glob("[0-9]*/**/*")) if file.is_file()]
+    files = [file for file in sorted(root.glob("*/**/*")) if file.is_file() and is_dicom(file)]
+    images = [image for image in map(pydicom.dcmread, files) if "SOPInstanceUID" in image]
     kinds = {(image.SOPClassUID, image.file_meta.TransferSyntaxUID) for image in images}
     ae = AE()
     association = ae.associate(HOST, port, [build_context(*kind) for kind in kinds], ae_title="QRSCP")

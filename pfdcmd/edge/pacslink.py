@@ -19,7 +19,15 @@ from pynetdicom.presentation import build_context
 
 from pfdcmd.edge.identifier import decode_identifier, encode_identifier
 from pfdcmd.edge.peersocket import PeerEntity
-from pfdcmd.errors import PacsFault, PeerAborted, PeerFailed, PeerRefused, PeerTimeout, PeerUnreachable
+from pfdcmd.errors import (
+    KeysRefused,
+    PacsFault,
+    PeerAborted,
+    PeerFailed,
+    PeerRefused,
+    PeerTimeout,
+    PeerUnreachable,
+)
 from pfdcmd.pacs.outcome import MoveCounts
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.settings import Settings
@@ -45,6 +53,7 @@ _REJECTED_TRANSIENT = 2
 
 _PENDING = (0xFF00, 0xFF01)
 _SUCCESS = 0x0000
+_DOES_NOT_MATCH_SOP_CLASS = 0xA900  # PS3.4 Table C.4-1
 
 Elements = list[tuple[int, bytes]]
 
@@ -98,13 +107,16 @@ class PacsLink:
     def find(self, keys: Mapping[str, str]) -> Iterator[Elements]:
         """C-FIND: each match as (tag, value as it came).
 
-        Raises: PeerFailed: a final status other than success, or a match that cannot be read; PeerAborted, PeerTimeout.
+        Raises: PeerFailed: a final status other than success, or a match that cannot be read; KeysRefused: that status
+                is "identifier does not match SOP class"; PeerAborted, PeerTimeout.
         """
         for status, identifier in self._request(_FIND_MODEL, keys):
             if status.Status in _PENDING:
                 if identifier is None:
                     raise PeerFailed("The PACS sent a match that cannot be read.")
                 yield list(decode_identifier(identifier))
+            elif status.Status == _DOES_NOT_MATCH_SOP_CLASS:
+                raise KeysRefused()
             elif status.Status != _SUCCESS:
                 raise PeerFailed(f"The PACS failed the query with status 0x{status.Status:04X}. Its log may say why.")
 
@@ -123,18 +135,10 @@ class PacsLink:
     def close(self) -> None:
         """Release the association, or break it off when a response is still owed. Takes seconds at most."""
         association = self._association
-        if association is None:
-            return
-        if association.is_established and self._pending_model is None:
-            association.acse_timeout = _RELEASE_SECONDS
-            association.release()
-        else:
-            self._break_off(association)
-            deadline = time.monotonic() + _RELEASE_SECONDS
-            while association.dul.state_machine.current_state != "Sta1" and time.monotonic() < deadline:
-                time.sleep(_POLL_SECONDS)
-        self._cut()
-        association.kill()
+        if association is not None:
+            self._end(association)
+        if self._entity.opened is not None:
+            self._entity.opened.dispose()
 
     def stop(self, fault: PacsFault) -> None:
         """From another thread, without waiting: have whoever uses the link get the fault, and tell the PACS to stop."""
@@ -158,6 +162,18 @@ class PacsLink:
             cause = getattr(error, "strerror", None) or "Unknown host"
             raise PeerUnreachable(f"{self._name()} cannot be found: {cause}. Check serverIP.", cause=cause) from error
         return list(dict.fromkeys(str(address[4][0]) for address in found))[:_MAX_ADDRESSES]
+
+    def _end(self, association: Association) -> None:
+        if association.is_established and self._pending_model is None:
+            association.acse_timeout = _RELEASE_SECONDS
+            association.release()
+        else:
+            self._break_off(association)
+            deadline = time.monotonic() + _RELEASE_SECONDS
+            while association.dul.state_machine.current_state != "Sta1" and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+        self._cut()
+        association.kill()
 
     def _associate(self, addresses: list[str]) -> Association | None:
         association = None

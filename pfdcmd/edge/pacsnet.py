@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from pfdcmd.edge.pacslink import PacsLink
 from pfdcmd.edge.turns import Turns
-from pfdcmd.errors import PacsFault, ParameterFault, PeerFailed, PeerTimeout
+from pfdcmd.errors import KeysRefused, PacsFault, ParameterFault, PeerFailed, PeerTimeout
 from pfdcmd.names import parse_uid
+from pfdcmd.pacs.keys import NO_VALUE
 from pfdcmd.pacs.outcome import MoveOutcome, outcome_of_fault, outcome_of_status
 from pfdcmd.pacs.peer import Peer
-from pfdcmd.pacs.query import Keys, Query
+from pfdcmd.pacs.query import Keys, Query, without_lower_levels
 from pfdcmd.pacs.result import Attributes, StudyMatch, read_attributes
 from pfdcmd.settings import Settings
 
@@ -112,13 +113,14 @@ class _Finder:
         self._query = query
         self._max_matches = max_matches
         self._matches = 0
+        self._is_strict = False
 
     def studies(self) -> list[StudyMatch]:
         """The studies of which at least one series matched."""
         found: list[StudyMatch] = []
-        for index, study in enumerate(self._study_level()):
+        for index, study in enumerate(_once(self._study_level(), "StudyInstanceUID")):
             uid = _uid(study, "StudyInstanceUID")
-            series = tuple(self._find(self._query.series_keys(uid))) if uid else ()
+            series = tuple(_once(self._find(self._query.series_keys(uid)), "SeriesInstanceUID")) if uid else ()
             if series:
                 found.append(StudyMatch(index=index, attributes=study, series=series))
         return found
@@ -146,6 +148,16 @@ class _Finder:
         return list(dict.fromkeys(uid for uid in uids if uid))
 
     def _find(self, keys: Keys) -> Iterator[Attributes]:
+        """The matches of one request; of a PACS that refuses keys below the level, those without them."""
+        if not self._is_strict:
+            try:
+                yield from self._find_with(keys)
+                return
+            except KeysRefused:
+                self._is_strict = True
+        yield from self._find_with(without_lower_levels(keys))
+
+    def _find_with(self, keys: Keys) -> Iterator[Attributes]:
         for elements in self.link.find(keys):
             self._matches += 1
             if self._matches > self._max_matches:
@@ -162,6 +174,16 @@ def _move(link: PacsLink, study: str | None, series: str) -> MoveOutcome:
             raise PeerFailed("The PACS knows no study of this series; give StudyInstanceUID as well.")
     keys = {"QueryRetrieveLevel": "SERIES", "SeriesInstanceUID": series, "StudyInstanceUID": study}
     return outcome_of_status(*link.move(keys)).of_study(study)
+
+
+def _once(matches: Iterable[Attributes], keyword: str) -> Iterator[Attributes]:
+    """Each study or series once: some PACSs answer it as often as it has instances."""
+    seen: set[str] = set()
+    for match in matches:
+        uid = match[keyword]
+        if uid == NO_VALUE or uid not in seen:
+            seen.add(uid)
+            yield match
 
 
 def _uid(match: Attributes, keyword: str) -> str | None:

@@ -35,6 +35,21 @@ RETURN_KEYS = frozenset(
     )
 )
 
+# Of those, what is an attribute of a series and of an instance: PS3.4 Tables C.6-4 and C.6-5, and the modules of PS3.3
+# that they point to.
+SERIES_KEYS = frozenset(
+    (
+        "Modality",
+        "NumberOfSeriesRelatedInstances",
+        "PerformedStationAETitle",
+        "ProtocolName",
+        "SeriesDate",
+        "SeriesDescription",
+        "SeriesInstanceUID",
+    )
+)
+INSTANCE_KEYS = frozenset(("AcquisitionProtocolDescription", "AcquisitionProtocolName", "InstanceNumber"))
+
 TEXT_VRS = frozenset(
     ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT")
 )

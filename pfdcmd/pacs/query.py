@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pfdcmd.errors import ParameterFault
-from pfdcmd.pacs.keys import RETURN_KEYS, query_keyword
+from pfdcmd.pacs.keys import INSTANCE_KEYS, RETURN_KEYS, SERIES_KEYS, query_keyword
 
 UTF8_CHARACTER_SET = "ISO_IR 192"
 
@@ -53,6 +53,16 @@ class Query:
             # PS3.3 section C.12.1.1.2; PS3.4 section C.4.1.1.3.1 asks for it in the request.
             values["SpecificCharacterSet"] = UTF8_CHARACTER_SET
         return dict(sorted(values.items()))
+
+
+def without_lower_levels(keys: Keys) -> Keys:
+    """The keys that the request's level and those above it have.
+
+    The original asked for every key at every level; most PACSs answer what they can, strict ones refuse.
+    Source: PS3.4 section C.4.1.1.3.1.
+    """
+    below = INSTANCE_KEYS if keys["QueryRetrieveLevel"] == "SERIES" else INSTANCE_KEYS | SERIES_KEYS
+    return {keyword: value for keyword, value in keys.items() if keyword not in below}
 
 
 def parse_query(on: Mapping[str, object], also_ask: frozenset[str] = frozenset()) -> Query:

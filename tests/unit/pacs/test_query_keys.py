@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pfdcmd.errors import ParameterFault
 from pfdcmd.pacs.keys import RETURN_KEYS, query_keyword, tag_text
-from pfdcmd.pacs.query import parse_query
+from pfdcmd.pacs.query import parse_query, without_lower_levels
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,16 @@ def test_any_keys_give_a_query_or_a_fault(on):
     except ParameterFault:
         return
     assert all(isinstance(value, str) for value in keys.values())
+
+
+def test_a_strict_peer_is_asked_no_key_below_the_level() -> None:
+    query = parse_query({"Modality": "CT", "PatientID": "1"})
+
+    study = without_lower_levels(query.study_keys())
+    series = without_lower_levels(query.series_keys("1.2"))
+
+    assert study["PatientID"] == "1"
+    assert {"QueryRetrieveLevel", "StudyInstanceUID", "StudyDate"} <= study.keys()
+    assert not {"Modality", "SeriesInstanceUID", "SeriesDescription", "InstanceNumber"} & study.keys()
+    assert (series["StudyInstanceUID"], series["Modality"]) == ("1.2", "CT")
+    assert "InstanceNumber" not in series
