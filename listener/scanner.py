@@ -32,7 +32,11 @@ _SEQUENCE_END = 0xFFFEE0DD
 _ITEM_GROUP = 0xFFFE
 _HEADER_BYTES = 8
 _LONG_HEADER_BYTES = 12
-# Their headers are 12 bytes long, PS3.5 Table 7.1-1; and no other's.
+# Their headers are 8 and 12 bytes long, PS3.5 section 7.1.2.
+_SHORT_VRS = frozenset(
+    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS"}
+    | {b"ST", b"TM", b"UI", b"UL", b"US"}
+)
 _LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 
 Readable = bytes | mmap
@@ -119,13 +123,16 @@ class _Walk:
 
     def run(self) -> dict[int, bytes]:
         found: dict[int, bytes] = {}
-        while self._offset < self._total:
+        data, encoding, total = self._data, self._encoding, self._total
+        while self._offset < total:
             if self._is_endless and len(found) == len(WANTED):
                 return found
-            if self._total - self._offset < _HEADER_BYTES:
+            start = self._skip_common(found) if encoding.is_explicit else self._offset
+            if start >= total:
+                return found
+            if total - start < _HEADER_BYTES:
                 return self._end_in_padding(found)
-            start = self._offset
-            tag, length, vr = self._read_header(self._encoding)
+            tag, length, vr = self._read_header(encoding)
             if not tag:
                 self._offset = start
                 return self._end_in_padding(found)
@@ -133,15 +140,37 @@ class _Walk:
                 self._skip_undefined(vr)
                 continue
             end = self._offset + length
-            if end > self._total:
+            if end > total:
                 raise Malformed(f"element {tag:08X} runs past the end of the data set")
             if tag in WANTED and tag not in found:
                 stop = min(end, self._offset + MAX_VALUE_BYTES)
                 if stop > self._at_hand:
                     raise NeedMore
-                found[tag] = self._data[self._offset : stop]
+                found[tag] = data[self._offset : stop]
             self._offset = end
         return found
+
+    def _skip_common(self, found: dict[int, bytes]) -> int:
+        """Get over the run of elements with short headers, nine in ten of an image's, that need nothing special.
+
+        Stops before, and returns the offset of, the first that is not of that kind. Does what `run` does, faster:
+        every image's hundred headers pass here.
+        """
+        data, unpack, wanted = self._data, self._encoding.short.unpack_from, WANTED
+        offset, limit = self._offset, min(self._at_hand, self._total) - _HEADER_BYTES
+        while offset <= limit:
+            group, element, vr, length = unpack(data, offset)
+            if vr not in _SHORT_VRS:
+                break
+            end = offset + _HEADER_BYTES + length
+            if end > limit + _HEADER_BYTES:
+                break
+            tag = group << 16 | element
+            if tag in wanted and tag not in found:
+                found[tag] = data[offset + _HEADER_BYTES : min(end, offset + _HEADER_BYTES + MAX_VALUE_BYTES)]
+            offset = end
+        self._offset = offset
+        return offset
 
     def _end_in_padding(self, found: dict[int, bytes]) -> dict[int, bytes]:
         """Some senders fill the data set up with zeros; anything else after its last element is a cut."""
