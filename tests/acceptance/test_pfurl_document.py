@@ -82,7 +82,7 @@ RETRIEVE_STATUS = """{
 
 
 def pfurl(port, message):
-    """The reply to a message: pfurl takes the JSON out of the body, and prints it as one JSON text."""
+    """The reply to a message: pfurl prints the body, inner header and all, as one JSON text in colour."""
     result = subprocess.run(
         [
             *(PFURL, "--verb", "POST", "--raw"),
@@ -95,7 +95,8 @@ def pfurl(port, message):
         timeout=SECONDS,
         check=True,
     )
-    return json.loads(json.loads(result.stdout))
+    body = json.loads(result.stdout[result.stdout.index('"') : result.stdout.rindex('"') + 1])
+    return json.loads(body.split("\r\n\r\n")[1])
 
 
 def test_the_documents_sequence(tmp_path):
