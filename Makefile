@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test check format debian clean
+.PHONY: help demo test check format debian bench clean
 help:
 	@echo "make demo    see the main job work: a PACS, pfdcm and its listener, in a temporary directory"
 	@echo "make test    every test, against the real Orthanc, DCMTK, supervisord and pfurl"
@@ -22,7 +22,7 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -q tests/unit
 
 debian:
@@ -36,7 +36,9 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.test debian
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.api
+	$(BIN)/python -m tests.bench.query
+	$(BIN)/python -m tests.bench.ingest $(BENCH)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -16,7 +16,7 @@ _LENGTH = struct.Struct(">Q")
 _BUFFER_BYTES = 1024 * 1024
 
 
-def measure(files: list[Path], directory: Path, *, durable: bool) -> float:
+def measure(files: tuple[Path, ...], directory: Path, *, durable: bool) -> float:
     """Seconds from the first byte sent to the last file acknowledged."""
     directory.mkdir(parents=True)
     payloads = [file.read_bytes() for file in files]

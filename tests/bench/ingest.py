@@ -1,169 +1,92 @@
-"""How long until every image is filed: pfdcm's listener beside its peers, interleaved, round by round.
+"""`python -m tests.bench.ingest`: how long until every image is filed, pfdcm's listener beside its peers.
 
-A run starts a receiver afresh, sends a workload, and stops the clock when every image is under its final name (for
-pfdcm and the original: and `series.info` is there). Then it checks that each image is there, whole, by its pixels.
+The floor is the same bytes over loopback into as many files with the same fsyncs (tests/bench/floor.py).
 """
 
 from __future__ import annotations
 
-import contextlib
+import argparse
 import functools
-import mmap
-import os
-import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import json
+import platform
+import sys
+import tempfile
 from pathlib import Path
 
-from tests.bench import floor, lean, receivers, senders
-from tests.bench.receivers import Receiver, Start
-from tests.bench.workloads import Workload, digest, make
+from tests.bench import senders
+from tests.bench.rounds import OURS, WRITTEN, Row, run_row
+from tests.bench.table import ratios, render, spread
+from tests.bench.workloads import Workload, make
 
-OURS = "pfdcm durable"
-WRITTEN = "pfdcm written"
-DONE_SECONDS = 600
 NO_DELAY = {"TCP_NODELAY": "1"}
+EVERYONE = ("storescp", "Orthanc", "pynetdicom storescp")
+FLOORS = ("floor durable", "floor written")
 
-RECEIVERS: dict[str, Start] = {
-    OURS: functools.partial(receivers.pfdcm, ack="durable"),
-    WRITTEN: functools.partial(receivers.pfdcm, ack="written"),
-    "storescp": receivers.storescp,
-    "storescp --fork": functools.partial(receivers.storescp, fork=True),
-    "Orthanc": receivers.orthanc,
-    "pynetdicom storescp": receivers.pynetdicom,
-    "original (xinetd)": receivers.original,
-}
+AT_ONCE = functools.partial(senders.storescu_at_once, associations=64)
+PREPARE = senders.encode_beforehand
+CROWD = functools.partial(senders.storescu_at_once, associations=256)
 
-Sender = Callable[[Workload, int, Mapping[str, str]], None]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: a workload, a sender and its environment, and who receives."""
-
-    name: str
-    workload: str
-    send: Sender
-    environ: Mapping[str, str]
-    against: tuple[str, ...]
-    slow: bool = False
+ROWS = (
+    Row("small, storescu", "small", senders.storescu, {}, (OURS, *EVERYONE, "original (xinetd)"), is_slow=True),
+    Row("small, dcmsend", "small", senders.dcmsend, {}, (OURS, "storescp"), is_slow=True),
+    Row("small, storescu, no delay", "small", senders.storescu, NO_DELAY, (OURS, WRITTEN, *EVERYONE)),
+    Row("small, dcmsend, no delay", "small", senders.dcmsend, NO_DELAY, (OURS, "storescp")),
+    Row("ct512, storescu, no delay", "ct512", senders.storescu, NO_DELAY, (OURS, WRITTEN, *EVERYONE)),
+    Row("64 x 20 small, no delay", "crowd64", AT_ONCE, NO_DELAY, (OURS, "storescp --fork", "Orthanc")),
+    Row("256 x 4 small", "crowd256", CROWD, {}, (OURS,)),
+    Row("4 x 256 MB, no delay", "huge", senders.storescu, NO_DELAY, (OURS, "storescp")),
+    Row("small, lean sender", "small", senders.lean, {}, (OURS, WRITTEN, *FLOORS), prepare=PREPARE),
+    Row("ct512, lean sender", "ct512", senders.lean, {}, (OURS, WRITTEN, *FLOORS), prepare=PREPARE),
+)
 
 
-@dataclass
-class Figures:
-    """Seconds, and peak memory in bytes, of each receiver, one item a round."""
-
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    peak_rss_bytes: dict[str, list[int]] = field(default_factory=dict)
-
-    def add(self, name: str, seconds: float, peak_rss_bytes: int) -> None:
-        self.seconds.setdefault(name, []).append(seconds)
-        self.peak_rss_bytes.setdefault(name, []).append(peak_rss_bytes)
-
-
-def rows() -> list[Row]:
-    at_once = functools.partial(senders.storescu_at_once, associations=64)
-    crowd = functools.partial(senders.storescu_at_once, associations=256)
-    everyone = ("storescp", "Orthanc", "pynetdicom storescp")
-    return [
-        Row("small, storescu", "small", senders.storescu, {}, (OURS, *everyone), slow=True),
-        Row("small, dcmsend", "small", senders.dcmsend, {}, (OURS, "storescp"), slow=True),
-        Row("small, storescu, no delay", "small", senders.storescu, NO_DELAY, (OURS, WRITTEN, *everyone)),
-        Row("small, dcmsend, no delay", "small", senders.dcmsend, NO_DELAY, (OURS, "storescp")),
-        Row("ct512, storescu, no delay", "ct512", senders.storescu, NO_DELAY, (OURS, WRITTEN, *everyone)),
-        Row("64 x 20 small, no delay", "crowd64", at_once, NO_DELAY, (OURS, "storescp --fork", "Orthanc")),
-        Row("256 x 4 small", "crowd256", crowd, {}, (OURS,)),
-        Row("4 x 256 MB, no delay", "huge", senders.storescu, NO_DELAY, (OURS, "storescp")),
-        Row("small, lean sender", "small", lean.send, {}, (OURS, WRITTEN, "floor durable", "floor written")),
-        Row("ct512, lean sender", "ct512", lean.send, {}, (OURS, WRITTEN, "floor durable", "floor written")),
-    ]
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.ingest", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of every row (default 5)")
+    parser.add_argument("--slow-rounds", type=int, default=1, help="rounds of the rows that take minutes (default 1)")
+    parser.add_argument("--only", metavar="TEXT", default="", help="only the rows whose name holds TEXT")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE as well")
+    arguments = parser.parse_args()
+    rows = [row for row in ROWS if arguments.only in row.name]
+    if not rows:
+        parser.error(f"no row has {arguments.only!r} in its name: {', '.join(row.name for row in ROWS)}")
+    lines, figures = [], {}
+    with tempfile.TemporaryDirectory(prefix="pfdcm-bench-") as name:
+        workloads = make_workloads(Path(name), {row.workload for row in rows})
+        for row in rows:
+            rounds = arguments.slow_rounds if row.is_slow else arguments.rounds
+            result = run_row(row, workloads[row.workload], Path(name), rounds, _say)
+            figures[row.name] = {"seconds": result.seconds, "peak_rss_bytes": result.peak_rss_bytes}
+            for receiver, seconds in result.seconds.items():
+                times = ratios(seconds, result.seconds[_ours(receiver)])
+                rss = max(result.peak_rss_bytes[receiver]) / 2**20
+                lines.append([row.name, receiver, spread(seconds, " s"), spread(times), f"{rss:.0f} MiB"])
+    print(f"{platform.platform()}, Python {platform.python_version()}; medians (min-max)")
+    print(render(["workload, sender", "receiver", "seconds", "times ours", "peak RSS"], lines))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1))
+    return 0
 
 
-def make_workloads(directory: Path) -> dict[str, Workload]:
-    return {
-        "small": make(directory / "small", "small", count=1000, rows=64),
-        "ct512": make(directory / "ct512", "ct512", count=400, rows=512),
-        "crowd64": make(directory / "crowd64", "crowd64", count=64 * 20, rows=64),
-        "crowd256": make(directory / "crowd256", "crowd256", count=256 * 4, rows=64),
-        "huge": make(directory / "huge", "huge", count=4, rows=1024, frames=128),
+def make_workloads(directory: Path, names: set[str]) -> dict[str, Workload]:
+    sizes = {
+        "small": {"count": 1000, "rows": 64},
+        "ct512": {"count": 400, "rows": 512},
+        "crowd64": {"count": 64 * 20, "rows": 64},
+        "crowd256": {"count": 256 * 4, "rows": 64},
+        "huge": {"count": 4, "rows": 1024, "frames": 128},
     }
+    return {name: make(directory / name, name, **sizes[name]) for name in names}
 
 
-def run_row(row: Row, workload: Workload, directory: Path, rounds: int, say: Callable[[str], None]) -> Figures:
-    """All receivers of a row in turn, `rounds` times; the order turns round by round."""
-    figures = Figures()
-    against = [name for name in row.against if name != "original (xinetd)" or shutil.which("xinetd")]
-    for number in range(rounds):
-        turned = against[number % len(against) :] + against[: number % len(against)]
-        for name in turned:
-            seconds, rss = _run(name, row, workload, directory / "run")
-            figures.add(name, seconds, rss)
-            say(f"{row.name}: round {number + 1}/{rounds}: {name}: {seconds:.2f} s, {rss / 2**20:.0f} MiB")
-    return figures
+def _ours(receiver: str) -> str:
+    """What a receiver is compared with: the floor without fsync with the listener without."""
+    return WRITTEN if receiver in (WRITTEN, "floor written") else OURS
 
 
-def _run(name: str, row: Row, workload: Workload, directory: Path) -> tuple[float, int]:
-    os.sync()
-    try:
-        if name.startswith("floor"):
-            return floor.measure(workload.files, directory, durable=name.endswith("durable")), 0
-        with RECEIVERS[name](directory, row.environ) as receiver, _sampled(receiver):
-            start = time.perf_counter()
-            row.send(workload, receiver.port, row.environ)
-            wait_until_filed(receiver, workload)
-            seconds = time.perf_counter() - start
-            receiver.sample_rss()
-        check_whole(receiver.output, workload)
-        return seconds, receiver.peak_rss_bytes
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
-def wait_until_filed(receiver: Receiver, workload: Workload) -> None:
-    deadline = time.monotonic() + DONE_SECONDS
-    while (count := receiver.count(workload)) < len(workload.files):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{count} of {len(workload.files)} images arrived")
-        time.sleep(0.01)
-
-
-def check_whole(output: Path, workload: Workload) -> None:
-    """Every image's pixels are at the end of one file of the receiver. Raises: RuntimeError."""
-    found = set()
-    for directory, _, names in os.walk(output):
-        for name in names:
-            found.add(_digest_of_end(Path(directory, name), workload.pixel_bytes))
-    missing = len(workload.digests - found)
-    if missing:
-        raise RuntimeError(f"{missing} of {len(workload.files)} images are not there, or not whole")
-
-
-def _digest_of_end(file: Path, size: int) -> bytes:
-    if file.stat().st_size < size:
-        return b""
-    with (
-        file.open("rb") as stream,
-        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as view,
-        memoryview(view) as whole,
-        whole[-size:] as end,
-    ):
-        return digest(end)
-
-
-@contextlib.contextmanager
-def _sampled(receiver: Receiver) -> Iterator[None]:
-    stop = threading.Event()
-
-    def sample() -> None:
-        while not stop.wait(0.2):
-            receiver.sample_rss()
-
-    thread = threading.Thread(target=sample)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.bench import lean as lean_sender
 from tests.bench.workloads import Workload
 
 HOST = "127.0.0.1"
@@ -31,6 +33,17 @@ def storescu_at_once(workload: Workload, port: int, environ: Mapping[str, str], 
     files = [str(file) for file in workload.files]
     shares = [files[number::associations] for number in range(associations)]
     _run([_storescu(port, share) for share in shares], environ)
+
+
+def lean(workload: Workload, port: int, _: Mapping[str, str]) -> None:
+    """One association, all files, PDUs encoded beforehand (call encode_beforehand before the clock starts)."""
+    lean_sender.send(HOST, port, encode_beforehand(workload))
+
+
+@functools.lru_cache(maxsize=1)
+def encode_beforehand(workload: Workload) -> lean_sender.Encoded:
+    """The PDUs of the workload; kept until another one is asked for."""
+    return lean_sender.encode(map(lean_sender.image_of_file, workload.files))
 
 
 def _storescu(port: int, files: list[str], *options: str) -> list[str]:

@@ -19,7 +19,7 @@ class Workload:
 
     name: str
     directory: Path
-    files: list[Path]
+    files: tuple[Path, ...]
     pixel_bytes: int
     digests: frozenset[bytes]
     study: str
@@ -44,7 +44,7 @@ def make(directory: Path, name: str, *, count: int, rows: int, frames: int = 1) 
         file = directory / f"{index:05d}.dcm"
         _write(file, _image(series, index + 1, rows, frames), pixels)
         files.append(file)
-    return Workload(name, directory, files, pixel_bytes, frozenset(digests), study, series)
+    return Workload(name, directory, tuple(files), pixel_bytes, frozenset(digests), study, series)
 
 
 def digest(pixels: bytes | memoryview) -> bytes:
