@@ -42,6 +42,7 @@ class IncomingImage:
         self._pending: list[memoryview | bytes] = [self._header]
         self._temp: TempFile | None = None
         self._fault: ImageFault | None = None
+        self._is_placed = False
         self.size_bytes = 0
         try:
             self._temp = spool.open_temp()
@@ -115,6 +116,7 @@ class IncomingImage:
             self._spool.place(self.temp, directory_fd, name)
         except FileExistsError:
             return False
+        self._is_placed = True
         return True
 
     def discard(self) -> None:
@@ -122,7 +124,10 @@ class IncomingImage:
         self._pending.clear()
         if self._temp is not None:
             temp, self._temp = self._temp, None
-            self._spool.discard(temp)
+            if self._is_placed:
+                os.close(temp.fd)
+            else:
+                self._spool.discard(temp)
 
     def equals(self, other_fd: int) -> bool:
         """Whether the other file holds the same data set in the same transfer syntax."""

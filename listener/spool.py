@@ -84,7 +84,7 @@ class Spool:
             os.rename(temp.name, name, src_dir_fd=self.fd, dst_dir_fd=directory_fd)
 
     def discard(self, temp: TempFile) -> None:
-        """Remove the file unless it has been placed, and close it."""
+        """Remove the file if it still has its name here, and close it."""
         try:
             os.unlink(temp.name, dir_fd=self.fd)
         except FileNotFoundError:
