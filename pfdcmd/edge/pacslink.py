@@ -51,6 +51,9 @@ _MAX_ADDRESSES = 4
 _TRANSIENT_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)
 _REJECTED_TRANSIENT = 2
 
+# The state in which requests and responses go to and fro: PS3.8 Table 9-5.
+_DATA_TRANSFER = "Sta6"
+
 _PENDING = (0xFF00, 0xFF01)
 _SUCCESS = 0x0000
 _DOES_NOT_MATCH_SOP_CLASS = 0xA900  # PS3.4 Table C.4-1
@@ -79,6 +82,8 @@ class PacsLink:
         self._pending_model: UID | None = None
         self._stopped: PacsFault | None = None
         self._wake = threading.Event()
+        # Held while a request goes out, which takes no longer than to queue it: nothing is sent after an abort.
+        self._sending = threading.Lock()
         self._late: tuple[float, str] | None = None
 
     @property
@@ -142,13 +147,14 @@ class PacsLink:
 
     def stop(self, fault: PacsFault) -> None:
         """From another thread, without waiting: have whoever uses the link get the fault, and tell the PACS to stop."""
-        self._stopped = fault
-        self._wake.set()
-        association = self._entity.opened.assoc if self._entity.opened is not None else None
-        if association is not None and association.is_established:
-            self._break_off(association)
-        else:
-            self._cut()
+        with self._sending:
+            self._stopped = fault
+            self._wake.set()
+            association = self._entity.opened.assoc if self._entity.opened is not None else None
+            if association is not None and association.is_established:
+                self._break_off(association)
+            else:
+                self._cut()
 
     def _cut(self) -> None:
         """Close the connection as it stands."""
@@ -203,22 +209,9 @@ class PacsLink:
 
     def _request(self, model: UID, keys: Mapping[str, str]) -> Iterator[tuple[Dataset, Dataset | None]]:
         """Send one request and give its responses, each with a status."""
-        self._check_not_stopped()
-        association = self._association
-        if association is None or not association.is_established:
-            raise PeerAborted(f"{self._name()} broke off the association.")
-        self._message_id = self._message_id % 0xFFFF + 1
-        identifier = encode_identifier(keys)
-        try:
-            if model == _FIND_MODEL:
-                responses = association.send_c_find(identifier, model, self._message_id)
-            else:
-                responses = association.send_c_move(identifier, self._peer.move_destination, model, self._message_id)
-        except ValueError as error:  # no presentation context
-            raise PeerRefused(f"{self._name()} does not offer {model.name}.", cause=str(error)) from error
-        except RuntimeError as error:  # no association any more
-            raise self._stopped or PeerAborted(f"{self._name()} broke off the association.") from error
-        self._pending_model = model
+        with self._sending:
+            responses = self._send(model, encode_identifier(keys))
+            self._pending_model = model
         self._await_response()
         for status, answer in responses:
             self._late = None
@@ -232,6 +225,21 @@ class PacsLink:
                 return
             self._await_response()
 
+    def _send(self, model: UID, identifier: Dataset) -> Iterator[tuple[Dataset, Dataset | None]]:
+        self._check_not_stopped()
+        association = self._association
+        if association is None or not association.is_established:
+            raise PeerAborted(f"{self._name()} broke off the association.")
+        self._message_id = self._message_id % 0xFFFF + 1
+        try:
+            if model == _FIND_MODEL:
+                return association.send_c_find(identifier, model, self._message_id)
+            return association.send_c_move(identifier, self._peer.move_destination, model, self._message_id)
+        except ValueError as error:  # no presentation context
+            raise PeerRefused(f"{self._name()} does not offer {model.name}.", cause=str(error)) from error
+        except RuntimeError as error:  # no association any more
+            raise PeerAborted(f"{self._name()} broke off the association.") from error
+
     def _await_response(self) -> None:
         seconds = self._settings.pacs_response_seconds
         self._late = (time.monotonic() + seconds, f"{self._name()} did not answer within {seconds:g} s.")
@@ -241,7 +249,7 @@ class PacsLink:
         with contextlib.suppress(RuntimeError, ValueError):
             if self._pending_model is not None:
                 association.send_c_cancel(self._message_id, query_model=self._pending_model)
-            if association.is_established:
+            if association.is_established and association.dul.state_machine.current_state == _DATA_TRANSFER:
                 # Not Association.abort: it waits for the peer, and lets another thread take the wake-up call of ours.
                 association.is_established = False
                 association.acse.send_abort(0x00)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from typing import Any
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.transport import T_CONNECT, AddressInformation, AssociationSocket
 
 # A PDU is at most as long as we announce (PS3.8 Annex D.1), 16 KiB here; peers that overdo it a little are let through.
@@ -90,10 +92,26 @@ class PeerSocket(AssociationSocket):
         with contextlib.suppress(OSError):
             self._prompt.shutdown(socket.SHUT_RDWR)
 
-    def _shutdown_socket(self) -> None:
-        # pynetdicom leaves a socket open that was never connected.
+    def dispose(self) -> None:
+        """Close it for good; nobody uses it any more."""
         self.cut()
         self._prompt.close()
+
+    def _shutdown_socket(self) -> None:
+        # pynetdicom leaves a socket open that was never connected.
+        self.dispose()
+
+
+class ResponsesOnly(DIMSEServiceProvider):
+    """The messages of an association on which only we make requests.
+
+    An association's own thread looks for requests of the other side. pynetdicom pauses it while a response is awaited,
+    but not always in time: it then takes the response, says that it was unexpected, and a match is lost unnoticed.
+    """
+
+    def get_msg(self, block: bool = False) -> tuple[int, Any] | tuple[None, None]:
+        """The next message, for who waits for one; never one for who only looks."""
+        return super().get_msg(block) if block else (None, None)
 
 
 class PeerEntity(ApplicationEntity):
@@ -105,5 +123,6 @@ class PeerEntity(ApplicationEntity):
         self.opened: PeerSocket | None = None
 
     def _create_socket(self, assoc: Association, address: AddressInformation, tls_args: object) -> PeerSocket:  # noqa: ARG002
+        assoc.dimse = ResponsesOnly(assoc)
         self.opened = PeerSocket(assoc, address, self._stall_seconds)
         return self.opened

@@ -49,11 +49,15 @@ class AwkwardPacs:
         self.requests: list[dict[str, str]] = []
         self.moves: list[tuple[str, dict[str, str]]] = []
         self.stopped = threading.Event()
+        self.sockets: list[socket.socket] = []
         self.done = threading.Event()
 
     @property
     def peer(self) -> Peer:
         return peer_at(self.port)
+
+    def on_connect(self, event: evt.Event) -> None:
+        self.sockets.append(event.assoc.dul.socket.socket)
 
     def on_find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
         behaviour, keys = self.behaviour, _keys(event.identifier)
@@ -137,6 +141,9 @@ def awkward_pacs(
         evt_handlers=[
             (evt.EVT_C_FIND, pacs.on_find),
             (evt.EVT_C_MOVE, pacs.on_move),
+            (evt.EVT_CONN_OPEN, pacs.on_connect),
+            (evt.EVT_ABORTED, lambda _: pacs.stopped.set()),
+            (evt.EVT_CONN_CLOSE, lambda _: pacs.stopped.set()),
         ],
     )
     assert server is not None
@@ -145,7 +152,13 @@ def awkward_pacs(
         yield pacs
     finally:
         pacs.done.set()
-        ae.shutdown()
+        deadline = time.monotonic() + 10
+        while ae.active_associations and time.monotonic() < deadline:
+            time.sleep(0.01)
+        server.shutdown()
+        # pynetdicom's server leaves a connection open that its other side has reset.
+        for accepted in pacs.sockets:
+            accepted.close()
 
 
 @contextlib.contextmanager

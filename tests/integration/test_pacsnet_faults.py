@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from awkwardpacs import Behaviour, awkward_pacs, peer_at, silent_port
 from pynetdicom.sop_class import Verification
 
+from pfdcmd.edge.pacslink import PacsLink
 from pfdcmd.edge.pacsnet import PacsNet
 from pfdcmd.errors import PacsFault, PeerAborted, PeerFailed, PeerRefused, PeerTimeout, PeerUnreachable
 from pfdcmd.pacs.query import parse_query
@@ -87,7 +89,7 @@ def test_without_relational_queries_a_series_is_looked_for_in_the_studies_that_m
 def test_without_relational_queries_a_series_alone_does_not_search_the_whole_archive():
     with awkward_pacs(Behaviour(refuses_relational=True)) as pacs:
         assert find(pacs.peer, {"SeriesInstanceUID": "1.2.1"}) == []
-        assert len(pacs.requests) == 1
+        assert {keys["QueryRetrieveLevel"] for keys in pacs.requests} == {"SERIES"}
 
 
 def test_text_is_decoded_by_each_answers_own_character_set():
@@ -288,3 +290,28 @@ def test_a_move_that_did_not_send_all_is_an_error_that_says_how_many(status, cou
         outcome = move(pacs.peer, "1.1", "1.1.1")
     assert outcome.returncode == 69
     assert said in outcome.error
+
+
+def test_a_response_is_never_taken_by_the_associations_own_thread():
+    """pynetdicom's own loop took one response in a few hundred under load, and the match was lost unnoticed."""
+    with awkward_pacs() as pacs:
+        link = PacsLink(pacs.peer, SETTINGS)
+        link.open()
+        try:
+            messages = link._association.dimse
+            messages.msg_queue.put((1, "response"))
+            assert messages.get_msg(block=False) == (None, None)
+            assert messages.get_msg(block=True) == (1, "response")
+        finally:
+            link.close()
+
+
+def test_no_match_is_lost_under_load():
+    studies = {f"1.{number}": [f"1.{number}.1"] for number in range(1, 151)}
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.0001)
+    try:
+        with awkward_pacs(Behaviour(studies=studies)) as pacs:
+            assert len(find(pacs.peer, {}, replace(SETTINGS, pacs_response_seconds=20))) == len(studies)
+    finally:
+        sys.setswitchinterval(interval)
