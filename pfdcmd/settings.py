@@ -85,6 +85,9 @@ class Settings:
     listener_workers: int = _setting(
         2, "--listenerWorkers", "processes", "of a listener; two, so that one may die unnoticed", minimum=1
     )
+    listener_drain_seconds: int = _setting(
+        60, "--listenerDrainSeconds", "s", "open associations may go on when a listener ends", minimum=0, maximum=86_400
+    )
     listener_start_seconds: float = _setting(
         20.0, "--listenerStartSeconds", "s", "how long a listener may take until it answers C-ECHO", minimum=0.1
     )

@@ -76,7 +76,10 @@ async def _restart(context: Context) -> Reply:
     try:
         path = _service_file(context)
         declarations = parse_service_file(await context.files.read_text(path), path)
-        services = [parse_service(each, context.settings.listener_workers) for each in declarations]
+        settings = context.settings
+        services = [
+            parse_service(each, settings.listener_workers, settings.listener_drain_seconds) for each in declarations
+        ]
         if not services:
             return _failed(f"{path} declares no service.")
         for service in services:

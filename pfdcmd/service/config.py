@@ -95,7 +95,9 @@ def check_directory(value: object, what: str) -> str:
     return value
 
 
-def parse_service(declaration: Declaration, workers: int) -> ServiceConfig:
+def parse_service(
+    declaration: Declaration, workers: int, drain_seconds: int = DEFAULT_DRAIN_SECONDS
+) -> ServiceConfig:
     """Interpret one declaration; an attribute that would be without its effect here is refused, not ignored.
 
     Raises: ServiceFileFault: with the file and the line of what cannot be used.
@@ -114,6 +116,7 @@ def parse_service(declaration: Declaration, workers: int) -> ServiceConfig:
         tmp_dir=directories["tmp_dir"],
         workers=workers,
         is_disabled=_parse_switch(declaration, "disable"),
+        drain_seconds=drain_seconds,
     )
 
 
