@@ -19,6 +19,8 @@ _BULK_BYTES = 65_536
 
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 
+_SOP_INSTANCE_UID = 0x00080018
+
 _TOTAL_CHARACTERS = 4_194_304
 
 _UNREADABLE = (
@@ -51,13 +53,24 @@ def read_elements(image: Path) -> dict[str, str]:
     with _one_reader, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            data_set = dcmread(image, stop_before_pixels=True, defer_size=_BULK_BYTES)
-            texts = _texts(data_set)
+            texts = _texts(_read(image))
         except _UNREADABLE as error:
             raise StorageFault("The image cannot be read.", cause=f"{type(error).__name__} in {image.name}") from error
     if sum(map(len, texts.values())) > _TOTAL_CHARACTERS:
         raise StorageFault("The image has too much text to be shown.")
     return texts
+
+
+def _read(image: Path) -> Dataset:
+    """The data set without its pixels. The original's listener wrote some without preamble and File Meta (PS3.10
+    section 7.1); such a file is taken for one when it says what it is, as every composite instance does."""
+    try:
+        return dcmread(image, stop_before_pixels=True, defer_size=_BULK_BYTES)
+    except InvalidDicomError:
+        data_set = dcmread(image, stop_before_pixels=True, defer_size=_BULK_BYTES, force=True)
+        if _SOP_INSTANCE_UID not in data_set:
+            raise
+        return data_set
 
 
 def _texts(data_set: Dataset) -> dict[str, str]:

@@ -115,6 +115,27 @@ def test_an_element_that_breaks_the_standard_is_shown_as_it_is(files, tmp_path):
     assert asyncio.run(files.tags(str(tmp_path)))["StudyDate"] == "2001-1-1"
 
 
+@pytest.mark.parametrize("begins_at", [128 + 4, "data set"])
+def test_an_image_that_the_original_wrote_without_preamble_has_its_elements(files, tmp_path, begins_at):
+    """Either the File Meta elements come first then, or the data set does."""
+    image = Path(get_testdata_file("dicomdirtests/77654033/CT2/17136"))
+    content = image.read_bytes()
+    if begins_at == "data set":
+        begins_at = 128 + 4 + 12 + pydicom.dcmread(image).file_meta.FileMetaInformationGroupLength
+    (tmp_path / "1.dcm").write_bytes(content)
+    expected = asyncio.run(files.tags(str(tmp_path)))
+    (tmp_path / "1.dcm").write_bytes(content[begins_at:])
+    assert asyncio.run(files.tags(str(tmp_path))) == expected
+    assert expected["PatientID"] == "77654033"
+
+
+@pytest.mark.parametrize("content", [b"no image at all" * 20, b"\x08\0\x05\0CS\x0a\0ISO_IR 100"])
+def test_what_does_not_say_which_instance_it_is_is_no_image(files, tmp_path, content):
+    (tmp_path / "1.dcm").write_bytes(content)
+    with pytest.raises(StorageFault, match="cannot be read"):
+        asyncio.run(files.tags(str(tmp_path)))
+
+
 @pytest.mark.parametrize("content", [b"", b"DICM", b"\0" * 128 + b"DICM", b"\0" * 128 + b"DICM\x02\0\0\0UL\xff"])
 def test_an_image_that_cannot_be_read_is_a_fault(files, tmp_path, content):
     (tmp_path / "1.dcm").write_bytes(content)
