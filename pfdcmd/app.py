@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import ipaddress
 import logging
+import os
 import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +30,7 @@ from pfdcmd.edge.host import Host
 from pfdcmd.edge.http import HttpServer
 from pfdcmd.edge.pacsnet import PacsNet
 from pfdcmd.edge.places import make_state_directory, service_file_path
+from pfdcmd.edge.runfile import Run, announce, withdraw
 from pfdcmd.edge.supervisord import Supervisord
 from pfdcmd.edge.treefile import TreeFile, load_tree_file
 from pfdcmd.errors import Fault, MessageFault, StorageFault, TreeFault
@@ -37,6 +41,11 @@ from pfdcmd.wire.pfdialect import Call, decode_message, parse_json
 GRACE_SECONDS = 3.0
 """How long actions may go on when pfdcm ends; longer ones are cancelled, and their callers told."""
 
+_OPEN_TO_ALL = (
+    "Port %d is open on every interface, and whoever reaches it may send messages: this version knows no tokens. "
+    "To narrow it: --ipSelf ADDRESS (or PFDCM_IP_SELF); for a container, publish it on one address, "
+    "as in -p 127.0.0.1:4055:%d; beyond that, an authenticating proxy"
+)
 _START_LISTENER = Call("xinetd", {"object": "service", "do": "everything"})
 
 _log = logging.getLogger(__name__)
@@ -47,6 +56,7 @@ class Program:
     """The daemon without its HTTP server."""
 
     context: Context
+    state_directory: Path
     listeners: Supervisord
     tree_file: TreeFile | None
 
@@ -84,7 +94,7 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
     )
     tree_file = TreeFile(Path(settings.config_file_save), tree) if settings.config_file_save else None
     try:
-        yield Program(context, listeners, tree_file)
+        yield Program(context, state_directory, listeners, tree_file)
     finally:
         if tree_file is not None:
             try:
@@ -136,14 +146,36 @@ async def serve(settings: Settings, environ: Mapping[str, str]) -> None:
         server = HttpServer(settings, program.answer, answered=_nothing if settings.forever else ending.set)
         host, port = await server.start()
         _log.info("pfdcm %s listens on http://%s:%d", __version__, f"[{host}]" if ":" in host else host, port)
-        starting = asyncio.create_task(_start_listener(program)) if settings.start_listener else None
-        await ending.wait()
-        await server.stop(GRACE_SECONDS)
-        if starting is not None:
-            await starting
-        if signalled.is_set():
-            await _end_listeners(program)
+        if ipaddress.ip_address(host).is_unspecified:
+            _log.warning(_OPEN_TO_ALL, port, port)
+        with _announced(program.state_directory, host, port, settings):
+            starting = asyncio.create_task(_start_listener(program)) if settings.start_listener else None
+            await ending.wait()
+            await server.stop(GRACE_SECONDS)
+            if starting is not None:
+                await starting
+            if signalled.is_set():
+                await _end_listeners(program)
     _log.info("pfdcm ends")
+
+
+@contextmanager
+def _announced(state_directory: Path, host: str, port: int, settings: Settings) -> Iterator[None]:
+    """Say in the run file where pfdcm listens, for pfdcm-ready; where it cannot be written, go on without."""
+    run = Run(host, port, os.getpid(), time.time(), settings.forever, settings.start_listener)
+    try:
+        announce(state_directory, run)
+    except StorageFault as fault:
+        _log.warning("pfdcm-ready cannot tell that this pfdcm is ready: %s", fault.message)
+        yield
+        return
+    try:
+        yield
+    finally:
+        try:
+            withdraw(state_directory, run)
+        except StorageFault as fault:
+            _log.warning("%s", fault.message)
 
 
 async def perform(settings: Settings, environ: Mapping[str, str], message: bytes) -> Reply:

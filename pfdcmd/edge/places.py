@@ -12,19 +12,25 @@ SYSTEM_STATE_DIR = Path("/var/lib/pfdcm")
 XINETD_SERVICE_FILE = Path("/etc/xinetd.d/dicomlistener")
 
 
-def make_state_directory(chosen: str, environ: Mapping[str, str]) -> Path:
-    """The state directory, made with mode 0700: the chosen one, else the system's, else the user's own.
+def find_state_directory(chosen: str, environ: Mapping[str, str]) -> Path:
+    """The state directory: the chosen one, else the system's, else the user's own.
 
     Source: XDG Base Directory Specification, $XDG_STATE_HOME.
-    Raises: StorageFault: it cannot be made; the message names it.
     """
     if chosen:
-        directory = Path(chosen).absolute()
-    elif is_writable(SYSTEM_STATE_DIR):
-        directory = SYSTEM_STATE_DIR
-    else:
-        home = environ.get("HOME") or str(Path.home())
-        directory = Path(environ.get("XDG_STATE_HOME") or f"{home}/.local/state").absolute() / "pfdcm"
+        return Path(chosen).absolute()
+    if is_writable(SYSTEM_STATE_DIR):
+        return SYSTEM_STATE_DIR
+    home = environ.get("HOME") or str(Path.home())
+    return Path(environ.get("XDG_STATE_HOME") or f"{home}/.local/state").absolute() / "pfdcm"
+
+
+def make_state_directory(chosen: str, environ: Mapping[str, str]) -> Path:
+    """The state directory that find_state_directory finds, made with mode 0700.
+
+    Raises: StorageFault: it cannot be made; the message names it.
+    """
+    directory = find_state_directory(chosen, environ)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

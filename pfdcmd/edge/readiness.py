@@ -1,0 +1,101 @@
+"""Whether a running pfdcm is ready, asked from outside of it: over HTTP, and over DICOM where a listener must serve."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+from pfdcmd.edge.runfile import Run, read_run
+from pfdcmd.edge.supervisorrpc import SupervisorAbsent, SupervisorRpc
+from pfdcmd.errors import StorageFault, SupervisorFault
+from pfdcmd.service.config import ServiceConfig
+from pfdcmd.wire.supervisorconf import SupervisorPaths
+
+_HELLO = json.dumps({"action": "hello", "meta": {"askAbout": "timestamp"}})
+_REPLY_MAX_BYTES = 65_536
+_RECORD_SUFFIX = ".applied"
+
+
+def check_ready(state_dir: Path, timeout_seconds: float) -> str:
+    """Ask pfdcm, and each listener that must serve, and wait for each answer up to timeout_seconds. Blocking.
+
+    A listener must serve when this run of pfdcm brought it up, or found it running.
+
+    Returns: one line that says what answered.
+    Raises:  StorageFault: no pfdcm answers. SupervisorFault: a listener does not.
+    """
+    run = read_run(state_dir)
+    if run is None:
+        raise StorageFault(f"No pfdcm has announced itself in {state_dir}.")
+    _check_http(run, timeout_seconds)
+    services = _services_that_must_serve(SupervisorPaths(state_dir), run, timeout_seconds)
+    if run.starts_listener and not services:
+        raise SupervisorFault("The listener has not been started.")
+    for service in services:
+        _check_listener(service, timeout_seconds)
+    said = [f"pfdcm answers on port {run.port}", *(f"{each.name} on port {each.port}" for each in services)]
+    return ", ".join(said)
+
+
+def _check_http(run: Run, timeout_seconds: float) -> None:
+    """Post a hello; where the first POST would end pfdcm, a GET, which is answered too, with status false."""
+    method, body = ("POST", _HELLO) if run.is_forever else ("GET", "")
+    host = _reachable(run.host)
+    request = (
+        f"{method} / HTTP/1.1\r\nHost: pfdcm\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    ).encode("ascii")
+    try:
+        with socket.create_connection((host, run.port), timeout=timeout_seconds) as connection:
+            connection.sendall(request)
+            answer = b""
+            while len(answer) < _REPLY_MAX_BYTES and (part := connection.recv(_REPLY_MAX_BYTES)):
+                answer += part
+        # the JSON is last, whichever the framing: behind two headers, one or none
+        reply = json.loads(answer.rpartition(b"\r\n\r\n")[2])
+    except (OSError, ValueError) as error:
+        raise StorageFault(f"pfdcm does not answer on {host}, port {run.port}.", cause=str(error)) from error
+    if not isinstance(reply, dict) or reply.get("status") is not run.is_forever:
+        raise StorageFault(f"What answers on {host}, port {run.port} is not pfdcm.")
+
+
+def _reachable(host: str) -> str:
+    """Where a program on this machine reaches what is bound to host."""
+    if host in ("0.0.0.0", "::"):
+        return "127.0.0.1" if host == "0.0.0.0" else "::1"
+    return host
+
+
+def _services_that_must_serve(paths: SupervisorPaths, run: Run, timeout_seconds: float) -> list[ServiceConfig]:
+    try:
+        running = {worker.group for worker in SupervisorRpc(paths.socket, timeout_seconds).workers()}
+    except SupervisorAbsent:
+        running = set()
+    services = []
+    for record in sorted(paths.services_dir.glob(f"*{_RECORD_SUFFIX}")):
+        if record.stem in running or _is_newer(record, run):
+            services.append(_load_service(record))
+    return services
+
+
+def _is_newer(record: Path, run: Run) -> bool:
+    """A record from before this run, of what no longer runs, tells of an earlier life of the state directory."""
+    try:
+        return record.stat().st_mtime >= run.began
+    except FileNotFoundError:
+        return False
+
+
+def _load_service(record: Path) -> ServiceConfig:
+    try:
+        return ServiceConfig(**json.loads(record.read_text(encoding="utf-8"))["service"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SupervisorFault(f"The record {record.name} cannot be read.", cause=str(error)) from error
+
+
+def _check_listener(service: ServiceConfig, timeout_seconds: float) -> None:
+    # pynetdicom takes longer to import than everything else here, and most checks of a lone pfdcm do not need it
+    from pfdcmd.edge.echo import answers_echo  # noqa: PLC0415
+
+    if not answers_echo(service.local_address, timeout_seconds):
+        raise SupervisorFault(f"{service.name} does not answer C-ECHO on port {service.port}.")

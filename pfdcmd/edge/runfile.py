@@ -1,0 +1,59 @@
+"""The run file: where a running pfdcm says, in its state directory, how it can be asked whether it is ready.
+
+It is written once the port is open and taken away at the end; one that a killed pfdcm left names a port that nobody
+answers on, which is what its reader finds out anyway.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pfdcmd.edge.atomicfile import replace_text
+from pfdcmd.errors import StorageFault
+
+_NAME = "pfdcm.run"
+_MAX_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of pfdcm: the address it listens on, its process id, when it began (s since 1970), and what it is to do.
+
+    is_forever is false when the first POST ends it; starts_listener is true when it was started with --startlistener.
+    """
+
+    host: str
+    port: int
+    pid: int
+    began: float
+    is_forever: bool
+    starts_listener: bool
+
+
+def announce(state_dir: Path, run: Run) -> None:
+    """Write the run file. Raises: StorageFault."""
+    replace_text(state_dir / _NAME, json.dumps(dataclasses.asdict(run), indent=2) + "\n")
+
+
+def withdraw(state_dir: Path, run: Run) -> None:
+    """Take the run file away, unless another pfdcm has announced itself since. Raises: StorageFault."""
+    try:
+        if read_run(state_dir) == run:
+            (state_dir / _NAME).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageFault(f"{state_dir / _NAME} cannot be removed: {error.strerror}.") from error
+
+
+def read_run(state_dir: Path) -> Run | None:
+    """What the last pfdcm announced; None when there is nothing. Raises: StorageFault: it cannot be read."""
+    path = state_dir / _NAME
+    try:
+        with path.open(encoding="utf-8") as stream:
+            return Run(**json.loads(stream.read(_MAX_BYTES)))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise StorageFault(f"{path} cannot be read.", cause=str(error)) from error
