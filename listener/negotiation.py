@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from pydicom.uid import UID
 from pynetdicom import sop_class
@@ -85,7 +87,7 @@ class Accepted:
 
     called_ae: str
     calling_ae: str
-    contexts: dict[int, Context]
+    contexts: Mapping[int, Context]
     peer_max_pdu_bytes: int
     answer: bytes
 
@@ -111,20 +113,53 @@ def negotiate(body: bytes, max_pdu_bytes: int) -> Accepted | Rejected:
     called_ae, calling_ae = _title(body[4:20]), _title(body[20:36])
     if not _VERSION.unpack_from(body)[0] & 1:
         return Rejected(called_ae, calling_ae, "protocol version", pdu.encode_reject(1, 2, 2))
-    request = _decode(body)
-    if request.application_context_name != _APPLICATION_CONTEXT:
+    items = body[_FIXED_BYTES:]
+    if len(items) > _MAX_REMEMBERED_BYTES:
+        proposal = _answer(items, max_pdu_bytes)
+    else:
+        with _ONE_AT_A_TIME:
+            proposal = _remembered_answer(items, max_pdu_bytes)
+    if proposal is None:
         return Rejected(called_ae, calling_ae, "application context name", pdu.encode_reject(1, 1, 2))
+    # PS3.8 Table 9-17: these fields go back as they came, whatever is in them.
+    answer = proposal.answer[:10] + body[4:_FIXED_BYTES] + proposal.answer[74:]
+    return Accepted(called_ae, calling_ae, proposal.contexts, proposal.peer_max_pdu_bytes, answer)
+
+
+@dataclass(frozen=True)
+class _Proposal:
+    """What the answer to some items is, whoever sent them."""
+
+    contexts: Mapping[int, Context]
+    peer_max_pdu_bytes: int
+    answer: bytes
+
+
+def _answer(items: bytes, max_pdu_bytes: int) -> _Proposal | None:
+    """Negotiate the items of a proposal; None when its application is not DICOM's. Raises: PeerError."""
+    request = _decode(items)
+    if request.application_context_name != _APPLICATION_CONTEXT:
+        return None
     proposed: list[PresentationContext] = request.presentation_context_definition_list
     results, roles = _negotiate_contexts(proposed, _proposed_roles(request))
-    answer = _encode_answer(results, roles, max_pdu_bytes)
     accepted = {
         int(each.context_id or 0): Context(str(each.abstract_syntax), str(each.transfer_syntax[0]))
         for each in results
         if each.result == 0
     }
-    # PS3.8 Table 9-17: these fields go back as they came, whatever is in them.
-    answer = answer[:10] + body[4:68] + answer[74:]
-    return Accepted(called_ae, calling_ae, accepted, int(request.maximum_length_received or 0), answer)
+    return _Proposal(
+        MappingProxyType(accepted),
+        int(request.maximum_length_received or 0),
+        _encode_answer(results, roles, max_pdu_bytes),
+    )
+
+
+# A sender proposes the same each time, and storescu's 128 contexts take 30 ms of processor time to negotiate: 64 of
+# them at once would wait two seconds. While one thread works an answer out the others wait for it instead of doing
+# the same; the memory is bounded by entries and by bytes of each.
+_MAX_REMEMBERED_BYTES = 65_536
+_ONE_AT_A_TIME = threading.Lock()
+_remembered_answer = lru_cache(maxsize=64)(_answer)
 
 
 def reject_for_now(body: bytes) -> Rejected:
@@ -139,10 +174,10 @@ def _title(field: bytes) -> str:
     return field.decode("ascii", "replace").strip(" \0")
 
 
-def _decode(body: bytes) -> A_ASSOCIATE:
+def _decode(proposed: bytes) -> A_ASSOCIATE:
     items = []
     contexts = 0
-    for item_type, value in _items(body[_FIXED_BYTES:]):
+    for item_type, value in _items(proposed):
         if item_type == _APPLICATION_CONTEXT_ITEM:
             items.append(_item(item_type, _APPLICATION_CONTEXT.encode() if _is_our_application(value) else b"0"))
         elif item_type in _USED_SUB_ITEMS:
@@ -156,7 +191,7 @@ def _decode(body: bytes) -> A_ASSOCIATE:
     if contexts > _MAX_CONTEXTS:
         raise PeerError("more presentation contexts than there are ids", pdu.INVALID_PARAMETER)
     # The titles are read elsewhere; pynetdicom refuses some that are in use, so it gets ones that it takes.
-    fixed_fields = body[:4] + b"CALLED".ljust(16) + b"CALLING".ljust(16) + bytes(32)
+    fixed_fields = _VERSION.pack(1) + bytes(2) + b"CALLED".ljust(16) + b"CALLING".ljust(16) + bytes(32)
     content = fixed_fields + b"".join(items)
     decoder = A_ASSOCIATE_RQ()
     try:

@@ -166,3 +166,14 @@ def test_rubbish_is_the_peers_fault_or_an_answer(data):
     except PeerError:
         return
     assert answer.answer[0] in (2, 3)
+
+
+def test_a_proposal_that_came_before_is_answered_with_its_own_titles():
+    proposal = (context_item(1, CT, IMPLICIT_LITTLE), context_item(3, VERIFICATION, IMPLICIT_LITTLE))
+    for title in (b"FIRST", b"SECOND"):
+        accepted = propose(*proposal, called=title, calling=title[::-1])
+        assert (accepted.called_ae, accepted.calling_ae) == (title.decode(), title[::-1].decode())
+        assert accepted.answer[10:42] == title.ljust(16) + title[::-1].ljust(16)
+        assert answered(accepted) == {1: 0, 3: 0}
+    other = negotiate(associate_rq(*proposal)[6:], 4096)
+    assert struct.pack(">BBHI", 0x51, 0, 4, 4096) in other.answer
