@@ -34,7 +34,7 @@ def file_image(image: IncomingImage, series: SeriesOfAssociation, *, is_durable:
         try:
             return _name(image, held, place, is_durable=is_durable)
         except FileNotFoundError as error:
-            if not os.fstat(image.temp.fd).st_nlink:
+            if image.temp.is_lost:
                 raise ImageFault(dimse.PROCESSING_FAILURE, "its spool file was removed") from error
             held.restore(elements)
             return _name(image, held, place, is_durable=is_durable)

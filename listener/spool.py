@@ -1,8 +1,11 @@
 """The spool: a directory of files on their way to their final names.
 
-A file is made here under a name of its own, locked (flock) for as long as its maker lives, and gets its final name
-when it is whole: by a hard link, which never overwrites, or where the file system has none, by a rename under a lock.
-What a killed process left is known by nobody holding its lock.
+A file is made here without a name (open(2), O_TMPFILE) and gets its final one when it is whole, by a hard link, which
+never overwrites. Without a name it vanishes with its process, and costs two changes of a directory less.
+
+Where the file system has no such files it is made under a name of its own, locked (flock) for as long as its maker
+lives: what a killed process left is known by nobody holding its lock. Where it has no hard links either, the final
+name is given by a rename under a lock.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from pathlib import Path
 from listener.directories import open_root, reopen_root
 
 PREFIX = ".incoming-"
+_PROBE_SUFFIX = "-link"
 _NAMING_LOCK = ".naming.lock"
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
 # Of one writev call, Linux and POSIX alike (IOV_MAX).
@@ -30,10 +34,22 @@ FILE_MODE = 0o666
 
 @dataclass(frozen=True)
 class TempFile:
-    """A file in the spool, open for reading and writing and locked."""
+    """A file in the spool, open for reading and writing; one with a name is locked."""
+
+    name: str | None
+    fd: int
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether somebody has removed the name that it had in the spool."""
+        return self.name is not None and not os.fstat(self.fd).st_nlink
+
+
+@dataclass(frozen=True)
+class NamedTempFile(TempFile):
+    """One with a name, which can replace another."""
 
     name: str
-    fd: int
 
 
 @dataclass(frozen=True)
@@ -55,25 +71,24 @@ class Spool:
         self._token = secrets.token_hex(6)
         self._numbers = itertools.count(1)
         self._can_link = self._probe_links()
+        self._can_do_without_names = self._can_link and self._probe_unnamed()
 
     def close(self) -> None:
         os.close(self.fd)
 
     def open_temp(self) -> TempFile:
         """A new, empty file. Raises: OSError: no space, no descriptors, ..."""
-        while True:
-            name = f"{PREFIX}{os.getpid()}-{self._token}-{next(self._numbers)}"
-            fd = self._create(name)
-            # Between making and locking, another process may have taken it for a leftover.
-            if _try_lock(fd) and os.fstat(fd).st_nlink:
-                return TempFile(name, fd)
-            os.close(fd)
+        return TempFile(None, self._create_unnamed()) if self._can_do_without_names else self._open_named()
 
     def place(self, temp: TempFile, directory_fd: int, name: str) -> None:
         """Give the file its final name; its name in the spool is gone after that.
 
         Raises: FileExistsError: there is one of that name. FileNotFoundError: the directory has been removed.
         """
+        if temp.name is None:
+            # The link that the kernel shows for a descriptor is followed to the file itself: open(2), O_TMPFILE.
+            os.link(f"/proc/self/fd/{temp.fd}", name, dst_dir_fd=directory_fd, follow_symlinks=True)
+            return
         if self._can_link:
             os.link(temp.name, name, src_dir_fd=self.fd, dst_dir_fd=directory_fd, follow_symlinks=False)
             os.unlink(temp.name, dir_fd=self.fd)
@@ -86,7 +101,8 @@ class Spool:
     def discard(self, temp: TempFile) -> None:
         """Remove the file if it still has its name here, and close it."""
         try:
-            os.unlink(temp.name, dir_fd=self.fd)
+            if temp.name is not None:
+                os.unlink(temp.name, dir_fd=self.fd)
         except FileNotFoundError:
             pass
         finally:
@@ -97,7 +113,7 @@ class Spool:
 
         Raises: OSError.
         """
-        temp = self.open_temp()
+        temp = self._open_named()
         try:
             write_all(temp.fd, [memoryview(text.encode("utf-8", "replace"))])
             if is_durable:
@@ -143,22 +159,38 @@ class Spool:
         finally:
             os.close(fd)
 
-    def _create(self, name: str) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    def _open_named(self) -> NamedTempFile:
+        while True:
+            name = f"{PREFIX}{os.getpid()}-{self._token}-{next(self._numbers)}"
+            fd = self._create(name, os.O_CREAT | os.O_EXCL)
+            # Between making and locking, another process may have taken it for a leftover.
+            if _try_lock(fd) and os.fstat(fd).st_nlink:
+                return NamedTempFile(name, fd)
+            os.close(fd)
+
+    def _create_unnamed(self) -> int:
+        return self._create(".", os.O_TMPFILE)
+
+    def _create(self, name: str, flags: int) -> int:
+        flags |= os.O_RDWR | os.O_CLOEXEC
         try:
             return os.open(name, flags, FILE_MODE, dir_fd=self.fd)
-        except FileNotFoundError:
-            self.restore()
+        except OSError:
+            # In a removed directory ENOENT, for a file without a name EPERM.
+            if not self.restore():
+                raise
             return os.open(name, flags, FILE_MODE, dir_fd=self.fd)
 
-    def restore(self) -> None:
-        """Make the directory again when somebody has removed it. Raises: OSError."""
-        if not os.fstat(self.fd).st_nlink:
+    def restore(self) -> bool:
+        """Make the directory again when somebody has removed it; whether that was so. Raises: OSError."""
+        is_removed = not os.fstat(self.fd).st_nlink
+        if is_removed:
             reopen_root(self.fd, self.directory)
+        return is_removed
 
     def _probe_links(self) -> bool:
-        temp = self.open_temp()
-        probe = temp.name + "-link"
+        temp = self._open_named()
+        probe = temp.name + _PROBE_SUFFIX
         try:
             os.link(temp.name, probe, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
         except OSError as error:
@@ -170,6 +202,23 @@ class Spool:
             return True
         finally:
             self.discard(temp)
+
+    def _probe_unnamed(self) -> bool:
+        """Whether files without a name can be made and named: not on every file system, and not without /proc."""
+        probe = f"{PREFIX}{os.getpid()}-{self._token}{_PROBE_SUFFIX}"
+        try:
+            fd = self._create_unnamed()
+        except OSError:
+            return False
+        try:
+            self.place(TempFile(None, fd), self.fd, probe)
+            os.unlink(probe, dir_fd=self.fd)
+        except OSError:
+            return False
+        else:
+            return True
+        finally:
+            os.close(fd)
 
     @contextmanager
     def _naming_lock(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """The spool and the open series: several workers at once, and what a killed one leaves."""
 
+import errno
 import fcntl
 import json
 import os
@@ -89,6 +90,7 @@ def abandon(site):
     """Hold a series and a half-written file as a worker does, then lose the locks as its death does."""
     held = site.series()
     held.get(place(elements()), elements())
+    site.spool._can_do_without_names = False
     temp = site.spool.open_temp()
     os.write(temp.fd, b"half an image")
     for series in held._held.values():
@@ -149,9 +151,9 @@ def test_map_files_are_whole_at_every_moment(site, tmp_path):
     assert "Axial59" in path.read_text()
 
 
-@pytest.mark.parametrize("can_link", [True, False])
-def test_a_final_name_is_given_once(site, tmp_path, can_link):
-    site.spool._can_link = can_link
+@pytest.mark.parametrize(("can_link", "can_do_without_names"), [(True, True), (True, False), (False, False)])
+def test_a_final_name_is_given_once(site, tmp_path, can_link, can_do_without_names):
+    site.spool._can_link, site.spool._can_do_without_names = can_link, can_do_without_names
     directory_fd = os.open(tmp_path / "data", os.O_RDONLY)
     outcomes = []
 
@@ -169,6 +171,30 @@ def test_a_final_name_is_given_once(site, tmp_path, can_link):
     assert sorted(outcomes) == [False] * 7 + [True]
     assert set(site.files("tmp")) <= {".naming.lock"}
     os.close(directory_fd)
+
+
+def test_a_file_on_its_way_has_no_name_where_that_can_be(site):
+    temp = site.spool.open_temp()
+    assert temp.name is None
+    assert site.files("tmp") == {}
+    site.spool.discard(temp)
+
+
+def test_a_file_system_without_unnamed_files_is_found_out(tmp_path, monkeypatch):
+    real = os.open
+
+    def refuse(path, flags, *args, **kwargs):
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        return real(path, flags, *args, **kwargs)
+
+    monkeypatch.setattr(spool_module.os, "open", refuse)
+    made = Spool(str(tmp_path))
+    temp = made.open_temp()
+    assert temp.name is not None
+    made.discard(temp)
+    assert list(tmp_path.iterdir()) == []
+    made.close()
 
 
 def test_a_file_system_without_links_is_found_out(tmp_path, monkeypatch):
