@@ -85,6 +85,11 @@ class Workers:
     def spooled(self) -> list[str]:
         return sorted(path.name for path in (self.root / "tmp").iterdir())
 
+    def incoming(self) -> int:
+        """How many files without a name the workers have open: images on their way (proc(5), /proc/[pid]/fd)."""
+        files = [file for process in self.processes for file in Path(f"/proc/{process.pid}/fd").iterdir()]
+        return sum(_target(file).startswith(str(self.root)) and _target(file).endswith("(deleted)") for file in files)
+
     def rss_bytes(self) -> list[int]:
         return [psutil.Process(process.pid).memory_info().rss for process in self.processes]
 
@@ -103,3 +108,10 @@ def running_workers(root: Path, count: int = 2, **config):
         yield workers
     finally:
         workers.close()
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:
+        return ""

@@ -113,12 +113,12 @@ def test_memory_with_128_associations_and_with_a_large_image(tmp_path):
     with running_workers(tmp_path / "site", 1, ack="written") as workers:
         half = encode([image(1, size=2_000_000)])
         socks = [begin(workers.port, half, 1_500_000) for _ in range(128)]
-        wait_for(lambda: len(workers.spooled()) == 128, "128 images are on their way")
+        wait_for(lambda: workers.incoming() == 128, "128 images are on their way")
         send("127.0.0.1", workers.port, encode([image(2, size=200 * 2**20)]))
         assert workers.rss_bytes()[0] < 120 * 2**20
         for sock in socks:
             sock.close()
-        wait_for(lambda: not workers.spooled(), "what was cut off is removed")
+        wait_for(lambda: not workers.incoming() and not workers.spooled(), "what was cut off is gone")
         assert len(workers.images()) == 1
 
 
@@ -130,7 +130,7 @@ def test_a_worker_killed_in_mid_transfer_leaves_whole_images_only(tmp_path, shar
         sock = begin(workers.port, encoded, first + int(len(encoded.messages[1]) * share))
         wait_for(lambda: len(workers.images()) == 1, "the first image is filed")
         if share:
-            wait_for(lambda: len(workers.spooled()) == 2, "the second is on its way")
+            wait_for(lambda: workers.incoming() == 1, "the second is on its way")
         workers.kill(workers.processes[0])
         sock.close()
         assert len(workers.images()) == 1
@@ -139,7 +139,6 @@ def test_a_worker_killed_in_mid_transfer_leaves_whole_images_only(tmp_path, shar
         wait_for(lambda: workers.named("series.info") and not workers.spooled(), "what it left is cleaned up")
         assert len(workers.images()) == 1
         assert "closed a series that was abandoned" in workers.errors()
-        assert ("cut off after" in workers.errors()) == bool(share)
         send("127.0.0.1", workers.port, encoded)
         assert len(workers.images()) == 2
         assert not workers.named("*differs*")
