@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from listener import pdu
+from listener.admission import Refusal, TitleRules
+from listener.contexts import Accepted, Rejected, Served, reject, titles
 from listener.errors import PeerError
 from listener.messages import Answer, Echoed, MessageReader, Refused, StoreBegun, StoreData, StoreEnded
-from listener.negotiation import Accepted, Rejected, negotiate, reject_for_now
+from listener.negotiation import negotiate
 from listener.pdu import ControlPdu, Fragment, PduReader
 from listener.states import TABLE, Action, Event, State
 
@@ -46,13 +48,26 @@ _EVENT_OF_PDU = {
 }
 
 
+_ANY_TITLES = TitleRules()
+_EVERYTHING = Served()
+
+
 class Association:
     """The protocol of one connection, from its opening to its end."""
 
-    def __init__(self, max_pdu_bytes: int, *, is_full: bool = False) -> None:
-        """is_full: as many associations as may be are open; this one is told to come again."""
+    def __init__(
+        self,
+        max_pdu_bytes: int,
+        *,
+        title_rules: TitleRules = _ANY_TITLES,
+        served: Served = _EVERYTHING,
+        refusal: Refusal | None = None,
+    ) -> None:
+        """refusal: why the peer will not be let in, whatever it proposes."""
         self._max_pdu_bytes = max_pdu_bytes
-        self._is_full = is_full
+        self._title_rules = title_rules
+        self._served = served
+        self.refusal = refusal
         self._pdus = PduReader(max_pdu_bytes)
         self._messages = MessageReader({})
         self._peer_max_pdu_bytes = 0
@@ -174,7 +189,11 @@ class Association:
             yield from self._refuse_pdu(action, PeerError(name, pdu.UNEXPECTED_PDU))
 
     def _negotiate(self, body: bytes) -> Iterator[AssociationEvent]:
-        answer: Accepted | Rejected = reject_for_now(body) if self._is_full else negotiate(body, self._max_pdu_bytes)
+        # before anything is decoded: who is refused costs next to nothing
+        self.refusal = self.refusal or self._title_rules.judge(*titles(body))
+        answer: Accepted | Rejected = (
+            reject(body, self.refusal) if self.refusal else negotiate(body, self._max_pdu_bytes, self._served)
+        )
         self.called_ae, self.calling_ae = answer.called_ae, answer.calling_ae
         self._output += answer.answer
         if isinstance(answer, Rejected):

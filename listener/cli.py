@@ -12,7 +12,10 @@ from pathlib import Path
 from types import FrameType
 
 from listener.config import Config, read_config
+from listener.doorkeeper import Doorkeeper
 from listener.errors import ConfigurationFault
+from listener.privileges import take_on
+from listener.report import Report
 from listener.server import Server, listening_socket
 
 _EPILOG = """\
@@ -44,6 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     _set_up_logging(verbose=verbose)
     try:
         return _serve(config)
+    except ConfigurationFault as fault:
+        print(f"pfdcm-listener: {fault}", file=sys.stderr)
+        return _EXIT_CONFIGURATION
     except OSError as error:
         print(f"pfdcm-listener: {error}", file=sys.stderr)
         return _EXIT_FAILED
@@ -52,7 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _serve(config: Config) -> int:
     log = logging.getLogger("listener")
     listening, is_inherited = listening_socket(config)
-    server = Server(config, listening)
+    # what only pfdcm's user may open comes first
+    report, doorkeeper = Report(config.report_file), Doorkeeper(config)
+    take_on(config)
+    server = Server(config, listening, doorkeeper, report)
     address = listening.getsockname()
     log.info(
         "%s: listening on %s, %s; images go to %s",

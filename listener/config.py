@@ -12,7 +12,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from listener.admission import TitleRules
+from listener.contexts import Served
 from listener.errors import ConfigurationFault
+from listener.runlog import SAID_BY_DEFAULT
 
 DURABLE = "durable"
 WRITTEN = "written"
@@ -70,11 +73,53 @@ class Config:
     association_timeout_seconds: float = _key(86_400.0, "s", "for one association as a whole", minimum=1)
     drain_seconds: float = _key(60.0, "s", "for open associations to end after SIGTERM", minimum=0)
     cleaning_seconds: float = _key(60.0, "s", "between two looks for what a killed worker left behind", minimum=0.1)
+    ae_titles: tuple[str, ...] = _key((), "titles", "by which peers call the service")
+    require_called_ae: bool = _key(False, "yes or no", "reject peers that call another title")
+    allowed_calling_aes: tuple[str, ...] = _key((), "titles", "of peers; others are rejected; none: any")
+    only_from: tuple[str, ...] = _key((), "networks", "and host names that may connect; none: any")
+    is_for_nobody: bool = _key(False, "yes or no", "only_from is given, and empty: nobody may connect")
+    no_access: tuple[str, ...] = _key((), "networks", "and host names that may not connect")
+    access_times: tuple[str, ...] = _key((), "intervals", "HH:MM-HH:MM of local time when peers may connect; none: any")
+    instances: int = _key(0, "associations", "open at once in all workers together; 0: no limit", minimum=0)
+    per_source: int = _key(0, "associations", "the same, from one address", minimum=0)
+    cps_connections: int = _key(0, "connections", "in a second, in all workers together; 0: no limit", minimum=0)
+    cps_wait_seconds: int = _key(10, "s", "for which all are refused when there were more", minimum=1)
+    max_load: float = _key(
+        0.0, "load", "one-minute load average from which on peers are refused; 0: no limit", minimum=0
+    )
+    sop_classes: tuple[str, ...] = _key((), "UIDs", "of SOP classes that are accepted; none: all of storage")
+    transfer_syntaxes: tuple[str, ...] = _key((), "UIDs", "of transfer syntaxes that are accepted; none: all known")
+    layout: str = _key("pypx", "", "how files are named below data_dir", choices=("pypx",))
+    user: str = _key("", "account", "whom to run as; only root can change")
+    group: str = _key("", "account", "its group, when not the user's own")
+    has_supplementary_groups: bool = _key(False, "yes or no", "run with the user's supplementary groups")
+    nice: int = _key(0, "niceness", "added to the niceness", minimum=-20, maximum=19)
+    umask: int = _key(-1, "mode", "of files and directories made; -1: as inherited", minimum=-1, maximum=0o777)
+    rlimit_as_bytes: int = _key(0, "bytes", "of address space; 0: as inherited", minimum=0)
+    rlimit_files: int = _key(0, "files", "open at once; 0: as inherited", minimum=0)
+    log_on_success: tuple[str, ...] = _key(
+        SAID_BY_DEFAULT, "words", "of PID HOST EXIT DURATION TRAFFIC: what an association's line in listen.run.log says"
+    )
+    log_on_failure: tuple[str, ...] = _key(
+        ("HOST",), "words", "of HOST ATTEMPT: what the line of a peer that was refused says; none: no line"
+    )
+    report_file: str = _key("", "file", "where to report about once a second; empty: nowhere")
+    counts_file: str = _key("", "file", "what all workers of the service count together; empty: this is the only one")
     run_log_bytes: int = _key(10_485_760, "bytes", "of listen.run.log before it becomes listen.run.log.1", minimum=4096)
 
     @property
     def is_durable(self) -> bool:
         return self.ack == DURABLE
+
+    @property
+    def titles(self) -> TitleRules:
+        return TitleRules(
+            frozenset(self.ae_titles if self.require_called_ae else ()), frozenset(self.allowed_calling_aes)
+        )
+
+    @property
+    def served(self) -> Served:
+        return Served(frozenset(self.sop_classes), frozenset(self.transfer_syntaxes))
 
 
 def read_config(file: Path | None, options: Mapping[str, Any]) -> Config:
@@ -102,6 +147,13 @@ def read_config(file: Path | None, options: Mapping[str, Any]) -> Config:
 
 def _checked(key: str, value: object, kind: type, table: Mapping[str, Any]) -> Any:
     """The value in its key's type and within its bounds; a number may come as text."""
+    if kind is tuple:
+        return _checked_list(key, value)
+    if kind is bool:
+        value = {"yes": True, "no": False}.get(value, value) if isinstance(value, str) else value
+        if not isinstance(value, bool):
+            raise ConfigurationFault(f"{key} must be yes or no")
+        return value
     if kind is str:
         if not isinstance(value, str) or "\0" in value:
             raise ConfigurationFault(f"{key} must be text")
@@ -121,3 +173,11 @@ def _checked(key: str, value: object, kind: type, table: Mapping[str, Any]) -> A
         bounds = f"at least {low}" if high is None else f"{low} to {high}"
         raise ConfigurationFault(f"{key} must be {bounds} ({table['unit']}), not {value}")
     return number
+
+
+def _checked_list(key: str, value: object) -> tuple[str, ...]:
+    """A list of texts; on the command line, parted by commas."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) and "\0" not in item for item in items):
+        raise ConfigurationFault(f"{key} must be a list of texts")
+    return tuple(item for item in items if item)

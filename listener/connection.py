@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from listener import dimse
+from listener.admission import Refusal
 from listener.association import Association, AssociationEvent, Ended, Opened
 from listener.config import Config
 from listener.errors import ImageFault
@@ -47,15 +48,16 @@ class Connection:
         config: Config,
         spool: Spool,
         series: SeriesOfAssociation,
-        *,
-        is_full: bool,
+        refusal: Refusal | None = None,
     ) -> None:
         self._socket = sock
         self._peer = peer
         self._config = config
         self._spool = spool
         self._series = series
-        self._association = Association(config.max_pdu_bytes, is_full=is_full)
+        self._association = Association(
+            config.max_pdu_bytes, title_rules=config.titles, served=config.served, refusal=refusal
+        )
         self._image: IncomingImage | None = None
         self._deadline = time.monotonic() + config.association_timeout_seconds
         self._artim_deadline: float | None = None

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from listener import dimse
+from listener.contexts import VERIFICATION, Context
 from listener.dimse import Command
 from listener.errors import PeerError
-from listener.negotiation import VERIFICATION, Context
 from listener.pdu import INVALID_PARAMETER, Fragment
 
 _UID = re.compile(r"[0-9.]{1,64}\Z", re.ASCII)

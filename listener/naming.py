@@ -11,8 +11,10 @@ import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from listener.elements import Elements
+if TYPE_CHECKING:
+    from listener.elements import Elements
 
 ABSENT_IN_PATH = "no.value.provided"
 ABSENT_IN_TEXT = "no value provided"

@@ -30,10 +30,11 @@ from pynetdicom.presentation import PresentationContext, build_context, negotiat
 from pynetdicom.sop_class import uid_to_service_class
 
 from listener import pdu
+from listener.contexts import ASSOCIATE_FIXED_BYTES as _FIXED_BYTES
+from listener.contexts import VERIFICATION, Accepted, Context, Rejected, Served, titles
 from listener.errors import PeerError
 from listener.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
-VERIFICATION = "1.2.840.10008.1.1"
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 _STORING_SERVICES = frozenset({"StorageServiceClass", "NonPatientObjectStorageServiceClass"})
 # pynetdicom answers for a class that it does not know, private ones among them, with its base class.
@@ -41,7 +42,7 @@ _UNKNOWN_SERVICE = "ServiceClass"
 # The registry lists these as transfer syntaxes; what they encode is not a DICOM data set.
 _NOT_DATA_SETS = frozenset({"1.2.840.10008.1.2.6.1", "1.2.840.10008.1.2.6.2", "1.2.840.10008.1.20"})
 
-_FIXED_BYTES = 68
+_EVERYTHING = Served()
 _VERSION = struct.Struct(">H")
 _ITEM = struct.Struct(">BxH")
 _APPLICATION_CONTEXT_ITEM = 0x10
@@ -73,52 +74,22 @@ _DECODING_ERRORS = (
 )
 
 
-@dataclass(frozen=True)
-class Context:
-    """An accepted presentation context."""
-
-    abstract_syntax: str
-    transfer_syntax: str
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """The peer's proposal as accepted, and the A-ASSOCIATE-AC that says so."""
-
-    called_ae: str
-    calling_ae: str
-    contexts: Mapping[int, Context]
-    peer_max_pdu_bytes: int
-    answer: bytes
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """Why the peer's proposal is refused, and the A-ASSOCIATE-RJ that says so."""
-
-    called_ae: str
-    calling_ae: str
-    why: str
-    answer: bytes
-
-
-def negotiate(body: bytes, max_pdu_bytes: int) -> Accepted | Rejected:
+def negotiate(body: bytes, max_pdu_bytes: int, served: Served = _EVERYTHING) -> Accepted | Rejected:
     """Answer an A-ASSOCIATE-RQ.
 
     Args:    body: the PDU after its 6-byte header. max_pdu_bytes: what we offer to receive.
+             served: what contexts may be accepted.
     Raises:  PeerError: it cannot be decoded.
     """
-    if len(body) < _FIXED_BYTES:
-        raise PeerError("an A-ASSOCIATE-RQ that is too short", pdu.INVALID_PARAMETER)
-    called_ae, calling_ae = _title(body[4:20]), _title(body[20:36])
+    called_ae, calling_ae = titles(body)
     if not _VERSION.unpack_from(body)[0] & 1:
         return Rejected(called_ae, calling_ae, "protocol version", pdu.encode_reject(1, 2, 2))
     items = body[_FIXED_BYTES:]
     if len(items) > _MAX_REMEMBERED_BYTES:
-        proposal = _answer(items, max_pdu_bytes)
+        proposal = _answer(items, max_pdu_bytes, served)
     else:
         with _ONE_AT_A_TIME:
-            proposal = _remembered_answer(items, max_pdu_bytes)
+            proposal = _remembered_answer(items, max_pdu_bytes, served)
     if proposal is None:
         return Rejected(called_ae, calling_ae, "application context name", pdu.encode_reject(1, 1, 2))
     # PS3.8 Table 9-17: these fields go back as they came, whatever is in them.
@@ -135,13 +106,13 @@ class _Proposal:
     answer: bytes
 
 
-def _answer(items: bytes, max_pdu_bytes: int) -> _Proposal | None:
+def _answer(items: bytes, max_pdu_bytes: int, served: Served) -> _Proposal | None:
     """Negotiate the items of a proposal; None when its application is not DICOM's. Raises: PeerError."""
     request = _decode(items)
     if request.application_context_name != _APPLICATION_CONTEXT:
         return None
     proposed: list[PresentationContext] = request.presentation_context_definition_list
-    results, roles = _negotiate_contexts(proposed, _proposed_roles(request))
+    results, roles = _negotiate_contexts(proposed, _proposed_roles(request), served)
     accepted = {
         int(each.context_id or 0): Context(str(each.abstract_syntax), str(each.transfer_syntax[0]))
         for each in results
@@ -160,18 +131,6 @@ def _answer(items: bytes, max_pdu_bytes: int) -> _Proposal | None:
 _MAX_REMEMBERED_BYTES = 65_536
 _ONE_AT_A_TIME = threading.Lock()
 _remembered_answer = lru_cache(maxsize=64)(_answer)
-
-
-def reject_for_now(body: bytes) -> Rejected:
-    """Refuse an A-ASSOCIATE-RQ because as many associations as may be are open: transient, local limit exceeded."""
-    if len(body) < _FIXED_BYTES:
-        raise PeerError("an A-ASSOCIATE-RQ that is too short", pdu.INVALID_PARAMETER)
-    answer = pdu.encode_reject(2, 3, 2)
-    return Rejected(_title(body[4:20]), _title(body[20:36]), "local limit exceeded", answer)
-
-
-def _title(field: bytes) -> str:
-    return field.decode("ascii", "replace").strip(" \0")
 
 
 def _decode(proposed: bytes) -> A_ASSOCIATE:
@@ -239,7 +198,7 @@ def _proposed_roles(request: A_ASSOCIATE) -> dict[UID, tuple[bool | None, bool |
 
 
 def _negotiate_contexts(
-    proposed: list[PresentationContext], roles: dict[UID, tuple[bool | None, bool | None]]
+    proposed: list[PresentationContext], roles: dict[UID, tuple[bool | None, bool | None]], served: Served
 ) -> tuple[list[PresentationContext], list[SCP_SCU_RoleSelectionNegotiation]]:
     """Each context on its own, so that the order of transfer syntaxes is the one that it was proposed in."""
     results: list[PresentationContext] = []
@@ -248,9 +207,14 @@ def _negotiate_contexts(
         if not context.abstract_syntax or not context.transfer_syntax:
             raise PeerError("a presentation context without a syntax", pdu.INVALID_PARAMETER)
         ours = []
-        if is_served(context.abstract_syntax):
+        if _is_wanted(context.abstract_syntax, served):
             supported = build_context(
-                context.abstract_syntax, [each for each in context.transfer_syntax if is_known_transfer_syntax(each)]
+                context.abstract_syntax,
+                [
+                    each
+                    for each in context.transfer_syntax
+                    if is_known_transfer_syntax(each) and each in (served.transfer_syntaxes or (each,))
+                ],
             )
             supported.scu_role, supported.scp_role = True, False
             ours.append(supported)
@@ -258,6 +222,13 @@ def _negotiate_contexts(
         results += answered
         role_answers.update({str(each.sop_class_uid): each for each in answered_roles})
     return results, list(role_answers.values())
+
+
+def _is_wanted(abstract_syntax: str, served: Served) -> bool:
+    """C-ECHO is served whatever the SOP classes are."""
+    if served.sop_classes and abstract_syntax != VERIFICATION and abstract_syntax not in served.sop_classes:
+        return False
+    return is_served(abstract_syntax)
 
 
 @lru_cache(maxsize=1024)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Container
 from datetime import datetime
 
 RUN_LOG = "listen.run.log"
 PREVIOUS = "listen.run.log.1"
 _MAX_FIELD = 64
+SAID_BY_DEFAULT = ("HOST", "EXIT", "TRAFFIC")
 
 
-def printable(text: str) -> str:
+def printable(text: str, max_characters: int = _MAX_FIELD) -> str:
     """What a peer sent, fit for a log: ASCII letters, digits and a few signs; the rest question marks; bounded."""
     kept = "".join(each if each.isascii() and (each.isalnum() or each in "._-+:/ ") else "?" for each in text)
-    return kept[:_MAX_FIELD]
+    return kept[:max_characters]
 
 
 def format_line(
@@ -28,12 +30,34 @@ def format_line(
     size_bytes: int,
     refused: int,
     outcome: str,
+    pid: int = 0,
+    seconds: float = 0.0,
+    said: Container[str] = SAID_BY_DEFAULT,
 ) -> str:
-    """One line: when it ended, who sent, what came, how it ended. No patients' data."""
+    """One line: when it ended, who sent, what came, how it ended. No patients' data.
+
+    Args: said: which of PID HOST EXIT DURATION TRAFFIC it says (xinetd.conf(5), log_on_success).
+    """
+    parts = [now.isoformat(timespec="seconds"), f"service={printable(service)}"]
+    if "PID" in said:
+        parts.append(f"pid={pid}")
+    if "HOST" in said:
+        parts.append(f"peer={printable(peer)}")
+    parts.append(f'calling="{printable(calling_ae)}" called="{printable(called_ae)}"')
+    if "TRAFFIC" in said:
+        parts.append(f"images={images} bytes={size_bytes} refused={refused}")
+    if "DURATION" in said:
+        parts.append(f"seconds={seconds:.1f}")
+    if "EXIT" in said:
+        parts.append(f'outcome="{printable(outcome)}"')
+    return " ".join(parts) + "\n"
+
+
+def format_refusal(*, now: datetime, service: str, peer: str, why: str, said: Container[str]) -> str:
+    """The line of a connection that was closed unheard; `said`: whether HOST is told."""
+    host = f" peer={printable(peer)}" if "HOST" in said else ""
     return (
-        f"{now.isoformat(timespec='seconds')} service={printable(service)} peer={printable(peer)}"
-        f' calling="{printable(calling_ae)}" called="{printable(called_ae)}"'
-        f' images={images} bytes={size_bytes} refused={refused} outcome="{printable(outcome)}"\n'
+        f'{now.isoformat(timespec="seconds")} service={printable(service)}{host} outcome="refused: {printable(why)}"\n'
     )
 
 

@@ -16,12 +16,15 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from listener import naming
 from listener.directories import descended, make_child, open_root, reopen_root
-from listener.elements import Elements
 from listener.naming import Place, SideFile
 from listener.spool import FILE_MODE, Spool, exists
+
+if TYPE_CHECKING:
+    from listener.elements import Elements
 
 _LOG = logging.getLogger("listener.series")
 LOCK_PREFIX = ".series-"

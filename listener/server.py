@@ -9,13 +9,20 @@ import select
 import socket
 import threading
 import time
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from listener.admission import FULL, Refusal
 from listener.config import Config
-from listener.connection import Connection
-from listener.runlog import append_line, format_line
+from listener.doorkeeper import NO_ENTRY, Doorkeeper
+from listener.report import Report
+from listener.runlog import append_line, format_line, format_refusal
 from listener.series import Archive, SeriesOfAssociation, SeriesRegistry, close_abandoned
 from listener.spool import Spool, spool_directory
+
+if TYPE_CHECKING:
+    from listener.connection import Connection
 
 _LOG = logging.getLogger("listener.server")
 _BACKLOG = 512
@@ -27,20 +34,36 @@ _OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errn
 _PAUSE_SECONDS = 0.1
 # For threads to notice that their sockets have been shut down.
 _LAST_SECONDS = 5.0
+_REPORT_SECONDS = 1.0
+# A line for each refused connection would be as dear as a connection to who scans ports; the report counts them all.
+_REFUSAL_LINES_A_SECOND = 10
+
+
+@dataclass
+class _Open:
+    """A connection that is being served, or told why it is not."""
+
+    socket: socket.socket
+    refusal: Refusal | None
+    began: float
+    connection: Connection | None = None
 
 
 class Server:
     """One worker of one service."""
 
-    def __init__(self, config: Config, listening: socket.socket) -> None:
+    def __init__(self, config: Config, listening: socket.socket, doorkeeper: Doorkeeper, report: Report) -> None:
         """Raises: OSError: the directories cannot be made or used."""
         self._config = config
         self._listening = listening
+        self._doorkeeper = doorkeeper
+        self._report = report
+        self._refusal_lines = (0.0, 0)
         self._spool = Spool(spool_directory(config.tmp_dir, config.data_dir))
         self._archive = Archive(config.data_dir, config.log_dir, self._spool, is_durable=config.is_durable)
         self._registry = SeriesRegistry(self._archive)
         self._mutex = threading.Lock()
-        self._sockets: dict[threading.Thread, socket.socket] = {}
+        self._open: dict[threading.Thread, _Open] = {}
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     @property
@@ -63,6 +86,8 @@ class Server:
             self._drain()
             self._archive.close()
             self._spool.close()
+            self._doorkeeper.close()
+            self._report.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
 
@@ -73,57 +98,130 @@ class Server:
         poller.register(self._listening, select.POLLIN)
         poller.register(self._wake_read, select.POLLIN)
         next_cleaning = time.monotonic() + self._config.cleaning_seconds
+        next_report = 0.0
         while True:
-            ready = poller.poll(max(0.0, next_cleaning - time.monotonic()) * 1000)
+            if time.monotonic() >= next_report:
+                self._write_report(is_draining=False)
+                next_report = time.monotonic() + _REPORT_SECONDS
+            ready = poller.poll(max(0.0, min(next_report, next_cleaning) - time.monotonic()) * 1000)
             if any(fd == self._wake_read for fd, _ in ready):
                 return
-            if ready:
-                self._accept()
+            if ready and not self._accept():
+                return
             if time.monotonic() >= next_cleaning:
                 self._clean()
                 next_cleaning = time.monotonic() + self._config.cleaning_seconds
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Take one connection. Returns: False when the socket has been shut down: the service takes no more."""
         try:
             sock, address = self._listening.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return
+            return True
         except OSError as error:
+            if error.errno == errno.EINVAL:
+                return False
             if error.errno not in _OUT_OF_DESCRIPTORS:
                 raise
             _LOG.error("no connection can be taken: %s", error.strerror)
             time.sleep(_PAUSE_SECONDS)
-            return
+            return True
         sock.setblocking(True)
         peer = str(address[0]) if isinstance(address, tuple) else "local"
+        admitted = self._doorkeeper.admit(peer)
+        if isinstance(admitted, Refusal):
+            self._refuse(sock, peer, admitted)
+        else:
+            self._admit(sock, peer, admitted)
+        return True
+
+    def _admit(self, sock: socket.socket, peer: str, entry: int) -> None:
         with self._mutex:
-            count = len(self._sockets)
-            if count >= self._config.max_associations + _REFUSING:
-                sock.close()
-                return
-            is_full = count >= self._config.max_associations
-            thread = threading.Thread(target=self._run, args=(sock, peer, is_full), name=peer, daemon=True)
-            self._sockets[thread] = sock
+            is_full = sum(each.refusal is None for each in self._open.values()) >= self._config.max_associations
+        if is_full:
+            self._doorkeeper.leave(entry)
+            self._refuse(sock, peer, FULL)
+            return
+        self._report.numbers.associations += 1
+        self._start(_Open(sock, None, time.monotonic()), peer, entry)
+
+    def _refuse(self, sock: socket.socket, peer: str, refusal: Refusal) -> None:
+        """Tell the peer, in a thread, unless there are many that are being told; or just close."""
+        self._report.count_refused(refusal.word)
+        with self._mutex:
+            refusing = sum(each.refusal is not None for each in self._open.values())
+        if refusal.is_told and refusing < _REFUSING:
+            self._start(_Open(sock, refusal, time.monotonic()), peer, NO_ENTRY)
+            return
+        sock.close()
+        self._write_refusal(peer, refusal)
+
+    def _start(self, opened: _Open, peer: str, entry: int) -> None:
+        thread = threading.Thread(target=self._run, args=(opened, peer, entry), name=peer, daemon=True)
+        with self._mutex:
+            self._open[thread] = opened
         try:
             thread.start()
         except RuntimeError:
             _LOG.error("%s: no thread can be started", peer)
-            with self._mutex:
-                del self._sockets[thread]
-            sock.close()
+            self._let_go(thread, entry)
+            opened.socket.close()
 
-    def _run(self, sock: socket.socket, peer: str, is_full: bool) -> None:
+    def _run(self, opened: _Open, peer: str, entry: int) -> None:
+        # Not before the first peer: what negotiates and reads images takes 20 MB and a quarter of a second to import.
+        from listener.connection import Connection  # noqa: PLC0415
+
         series = SeriesOfAssociation(self._registry, self._config.max_open_series)
-        connection = Connection(sock, peer, self._config, self._spool, series, is_full=is_full)
+        connection = Connection(opened.socket, peer, self._config, self._spool, series, opened.refusal)
+        opened.connection = connection
         try:
             connection.serve()
-            self._write_run_log(connection, peer)
+            self._count(opened, connection)
+            self._write_run_log(opened, connection, peer)
         finally:
-            with self._mutex:
-                del self._sockets[threading.current_thread()]
+            self._let_go(threading.current_thread(), entry)
 
-    def _write_run_log(self, connection: Connection, peer: str) -> None:
+    def _let_go(self, thread: threading.Thread, entry: int) -> None:
+        self._doorkeeper.leave(entry)
+        with self._mutex:
+            opened = self._open.pop(thread)
+        if opened.connection is not None:
+            self._report.count_ended(opened.connection.tally.images, opened.connection.tally.size_bytes)
+
+    def _count(self, opened: _Open, connection: Connection) -> None:
+        refusal = connection.association.refusal
+        if refusal is not None and opened.refusal is None:
+            self._report.count_refused(refusal.word)
+        if connection.tally.refused:
+            self._report.count_refused("images", connection.tally.refused)
+
+    def _write_report(self, *, is_draining: bool) -> None:
+        with self._mutex:
+            opened = [each for each in self._open.values() if each.refusal is None]
+        tallies = [each.connection.tally for each in opened if each.connection is not None]
+        self._report.write(
+            open_associations=len(opened),
+            images=sum(tally.images for tally in tallies),
+            size_bytes=sum(tally.size_bytes for tally in tallies),
+            is_draining=is_draining,
+        )
+
+    def _write_refusal(self, peer: str, refusal: Refusal) -> None:
+        second, count = self._refusal_lines
+        now = time.monotonic()
+        self._refusal_lines = (now, 1) if now - second >= 1 else (second, count + 1)
+        said = self._config.log_on_failure
+        if said and self._refusal_lines[1] <= _REFUSAL_LINES_A_SECOND:
+            when = datetime.now().astimezone()
+            self._append(format_refusal(now=when, service=self._config.service, peer=peer, why=refusal.text, said=said))
+
+    def _write_run_log(self, opened: _Open, connection: Connection, peer: str) -> None:
         association, tally = connection.association, connection.tally
+        said = self._config.log_on_success
+        if association.refusal is not None:
+            said = tuple({*said} - {"HOST"} | {*self._config.log_on_failure}) if self._config.log_on_failure else ()
+        if not said:
+            return
         line = format_line(
             now=datetime.now().astimezone(),
             service=self._config.service,
@@ -134,7 +232,13 @@ class Server:
             size_bytes=tally.size_bytes,
             refused=tally.refused,
             outcome=tally.outcome,
+            pid=os.getpid(),
+            seconds=time.monotonic() - opened.began,
+            said=said,
         )
+        self._append(line)
+
+    def _append(self, line: str) -> None:
         _LOG.info("%s", line.rstrip("\n"))
         try:
             append_line(self._archive.log_fd, line, self._config.run_log_bytes)
@@ -156,10 +260,10 @@ class Server:
         """Let the open associations finish; then cut them off."""
         self._join_until(time.monotonic() + self._config.drain_seconds)
         with self._mutex:
-            left = list(self._sockets.values())
-            for sock in left:
+            left = list(self._open.values())
+            for each in left:
                 try:
-                    sock.shutdown(socket.SHUT_RDWR)
+                    each.socket.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     continue
         if left:
@@ -167,10 +271,14 @@ class Server:
         self._join_until(time.monotonic() + _LAST_SECONDS)
 
     def _join_until(self, deadline: float) -> None:
-        with self._mutex:
-            threads = list(self._sockets)
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        while True:
+            self._write_report(is_draining=True)
+            with self._mutex:
+                thread = next(iter(self._open), None)
+            seconds = deadline - time.monotonic()
+            if thread is None or seconds <= 0:
+                return
+            thread.join(min(seconds, _REPORT_SECONDS))
 
 
 def listening_socket(config: Config) -> tuple[socket.socket, bool]:

@@ -72,7 +72,7 @@ class Site:
 
     def connect(self, *pieces, before_each=None):
         sock = ScriptedSocket(pieces, before_each)
-        connection = Connection(sock, "192.0.2.1", self.config, self.spool, self.series(), is_full=False)
+        connection = Connection(sock, "192.0.2.1", self.config, self.spool, self.series())
         connection.serve()
         assert sock.is_closed
         return sock, connection

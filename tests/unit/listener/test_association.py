@@ -26,6 +26,7 @@ from dicomwire import (
 )
 
 from listener import dimse
+from listener.admission import FULL
 from listener.association import Association, Ended, Opened
 from listener.messages import Echoed, Refused, StoreBegun, StoreData, StoreEnded
 from listener.states import State
@@ -223,7 +224,7 @@ def test_release_collision(association):
 
 
 def test_a_full_worker_says_come_again():
-    association = Association(16384, is_full=True)
+    association = Association(16384, refusal=FULL)
     assert feed(association, REQUEST) == [Ended("rejected: local limit exceeded")]
     assert association.take_output() == bytes.fromhex("03000000000400020302")
     assert association.is_artim_running
