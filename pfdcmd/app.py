@@ -29,8 +29,10 @@ from pfdcmd.edge.files import Files
 from pfdcmd.edge.host import Host
 from pfdcmd.edge.http import HttpServer
 from pfdcmd.edge.pacsnet import PacsNet
-from pfdcmd.edge.places import make_state_directory, service_file_path
+from pfdcmd.edge.places import make_state_directory, service_file_path, services_directory
 from pfdcmd.edge.runfile import Run, announce, withdraw
+from pfdcmd.edge.servicefiles import ServiceFiles
+from pfdcmd.edge.superserver import SuperServer
 from pfdcmd.edge.supervisord import Supervisord
 from pfdcmd.edge.treefile import TreeFile, load_tree_file
 from pfdcmd.errors import Fault, MessageFault, StorageFault, TreeFault
@@ -57,7 +59,7 @@ class Program:
 
     context: Context
     state_directory: Path
-    listeners: Supervisord
+    listeners: SuperServer
     tree_file: TreeFile | None
 
     async def answer(self, call: Call) -> Reply:
@@ -80,7 +82,12 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
     """
     state_directory = make_state_directory(settings.state_dir, environ)
     tree = make_tree(settings, environ, service_file_path(settings.service_file, state_directory))
-    listeners = Supervisord(state_directory, settings.listener_start_seconds)
+    listeners = SuperServer(
+        settings,
+        Supervisord(state_directory, settings.listener_start_seconds),
+        ServiceFiles(services_directory(settings.services_dir, state_directory)),
+        legacy_file=lambda: _text(tree.get("/xinetd/file")),
+    )
     context = Context(
         settings=settings,
         tree=tree,
@@ -101,6 +108,10 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
                 await tree_file.settle()
             except StorageFault as fault:
                 _log.error("%s", fault.message)
+
+
+def _text(leaf: object) -> str:
+    return leaf if isinstance(leaf, str) else ""
 
 
 def make_tree(settings: Settings, environ: Mapping[str, str], service_file: Path) -> Tree:
@@ -150,13 +161,37 @@ async def serve(settings: Settings, environ: Mapping[str, str]) -> None:
             _log.warning(_OPEN_TO_ALL, port, port)
         with _announced(program.state_directory, host, port, settings):
             starting = asyncio.create_task(_start_listener(program)) if settings.start_listener else None
-            await ending.wait()
-            await server.stop(GRACE_SECONDS)
-            if starting is not None:
-                await starting
+            async with _watched(program.listeners, is_forever=settings.forever):
+                await ending.wait()
+                await server.stop(GRACE_SECONDS)
+                if starting is not None:
+                    await starting
             if signalled.is_set():
                 await _end_listeners(program)
     _log.info("pfdcm ends")
+
+
+@asynccontextmanager
+async def _watched(listeners: SuperServer, *, is_forever: bool) -> AsyncIterator[None]:
+    """Have the listeners looked after, and SIGHUP reload them; not by a pfdcm that ends after one request."""
+    if not is_forever:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, listeners.request_reload)
+    watching = asyncio.create_task(listeners.watch())
+    watching.add_done_callback(_tell_of_end)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+def _tell_of_end(watching: asyncio.Task[None]) -> None:
+    if not watching.cancelled() and (error := watching.exception()) is not None:
+        _log.error("the listeners are not looked after any more", exc_info=error)
 
 
 @contextmanager

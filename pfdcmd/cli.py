@@ -50,7 +50,7 @@ exit status:
 _GROUPS = (
     ("callers", ("ip_self", "port_self", "forever", "http_response")),
     ("the data tree", ("config_file_", "set_pacs")),
-    ("the storage listener", ("start_listener", "listener_", "dicom_dir", "service_file", "state_dir")),
+    ("the storage listener", ("start_listener", "listener_", "dicom_dir", "service", "state_dir")),
     ("logs", ("verbosity", "debug_to_dir")),
     ("PACS: times and limits", ("pacs_",)),
     ("callers: times and limits", ("max_", "request_")),

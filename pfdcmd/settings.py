@@ -82,6 +82,9 @@ class Settings:
     service_file: str = _setting(
         "", "--serviceFile", "file", "/xinetd/file; default in /etc/xinetd.d, or the state directory if not writable"
     )
+    services_dir: str = _setting(
+        "", "--servicesDir", "directory", "service files in xinetd's syntax; default services.d in the state directory"
+    )
     listener_workers: int = _setting(
         2, "--listenerWorkers", "processes", "of a listener; two, so that one may die unnoticed", minimum=1
     )
@@ -89,7 +92,10 @@ class Settings:
         60, "--listenerDrainSeconds", "s", "open associations may go on when a listener ends", minimum=0, maximum=86_400
     )
     listener_start_seconds: float = _setting(
-        20.0, "--listenerStartSeconds", "s", "how long a listener may take until it answers C-ECHO", minimum=0.1
+        20.0, "--listenerStartSeconds", "s", "how long a listener may take until it serves", minimum=0.1
+    )
+    listener_heartbeat_seconds: float = _setting(
+        30.0, "--listenerHeartbeatSeconds", "s", "a worker that is silent for longer hangs, and is replaced", minimum=2
     )
     max_body_bytes: int = _setting(
         4 * 1024 * 1024, "--maxBodyBytes", "bytes", "a larger message is refused unread", minimum=1024

@@ -6,7 +6,7 @@ asked of a port below, which `pfdcmd.app` fills with the real thing and unit tes
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from pfdcmd.pacs.outcome import MoveOutcome
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.pacs.query import Query
 from pfdcmd.pacs.result import StudyMatch
-from pfdcmd.service.config import ServiceConfig
+from pfdcmd.service.plan import Reload
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
 
@@ -43,17 +43,29 @@ class PacsPort(Protocol):
 
 
 class ListenersPort(Protocol):
-    """The storage listeners' processes (edge.supervisord)."""
+    """The storage listeners: service files, processes, what is live (edge.superserver)."""
 
     def exclusive(self) -> AbstractAsyncContextManager[None]:
         """Hold off other changes while a service is declared, written and applied."""
         ...
 
-    async def apply(self, service: ServiceConfig) -> None:
-        """Make the running listener of this name what `service` says, and return once its port answers C-ECHO.
+    async def reload(self) -> Reload:
+        """Make what runs what the service files declare; return once what has begun serves. Within `exclusive`.
 
-        Raises: SupervisorFault: it did not come up; the message says why.
+        Raises: ServiceFault, StorageFault: it could not be tried at all.
         """
+        ...
+
+    async def change(self, name: str, changes: Mapping[str, Sequence[str] | None]) -> None:
+        """Set attributes of one service to these words, None to take them away, in its file and in fact. Within
+        `exclusive`.
+
+        Raises: ServiceFault, StorageFault: why not; nothing has changed then.
+        """
+        ...
+
+    def listing(self) -> Mapping[str, Any]:
+        """What /listeners shows, from memory; empty when there is no service."""
         ...
 
 

@@ -2,7 +2,8 @@
 
 meta: {"object": "file", "do": "create" | "install"} or
       {"object": "service", "do": "mkdirs" | "restart" | "everything"}
-The service file at /xinetd/file is the declaration: `restart` goes by what stands in it, whoever wrote it.
+The service file at /xinetd/file is one declaration among those of the services directory: `restart` goes by what stands
+in them, whoever wrote it. Its reply is about the services of that file; what is wrong with others is in `stderr`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Any
 
 from pfdcmd.actions.context import Context, Meta, Reply
 from pfdcmd.errors import Fault, ParameterFault, ServiceFault
-from pfdcmd.service.config import check_directory, parse_service
-from pfdcmd.wire.xinetdconf import format_service_file, parse_service_file
+from pfdcmd.service.plan import Reload
+from pfdcmd.service.values import check_directory
+from pfdcmd.wire.xinetdconf import format_service_file
 
 RESTARTED = "Stopping internet superserver: xinetd.\nStarting internet superserver: xinetd.\n"
 """What the superserver's start script printed: callers have seen no other sign of success."""
@@ -75,20 +77,29 @@ async def _mkdirs(context: Context) -> Reply:
 async def _restart(context: Context) -> Reply:
     try:
         path = _service_file(context)
-        declarations = parse_service_file(await context.files.read_text(path), path)
-        settings = context.settings
-        services = [
-            parse_service(each, settings.listener_workers, settings.listener_drain_seconds) for each in declarations
-        ]
-        if not services:
-            return _failed(f"{path} declares no service.")
-        for service in services:
-            await context.listeners.apply(service)
+        reload = await context.listeners.reload()
     except Fault as fault:
         return _failed(fault.message)
-    if all(service.is_disabled for service in services):
-        return _failed(f"{services[0].name} is disabled in {path}.")
-    return _done(RESTARTED)
+    changed = reload.difference
+    ours = [each for each in reload.services if each.declared_in == path]
+    reason = changed.faults.get(path) or next((changed.failed[s.name] for s in ours if s.name in changed.failed), None)
+    reason = reason or await _missing(context, path, reload, is_ours_empty=not ours)
+    if reason:
+        return _failed(reason)
+    if ours and all(service.is_disabled for service in ours):
+        return _failed(f"{ours[0].name} is disabled in {path}.")
+    return {**_done(RESTARTED), "stderr": " ".join([*changed.failed.values(), *changed.faults.values()])}
+
+
+async def _missing(context: Context, path: str, reload: Reload, *, is_ours_empty: bool) -> str | None:
+    """Why there is nothing to start, when neither the file nor the directory declares a service."""
+    if not is_ours_empty or reload.services:
+        return None
+    try:
+        await context.files.read_text(path)
+    except Fault as fault:
+        return fault.message
+    return f"{path} declares no service."
 
 
 async def _everything(context: Context) -> Reply:

@@ -47,6 +47,11 @@ def service_file_path(chosen: str, state_directory: Path) -> Path:
     return state_directory / "services.d" / XINETD_SERVICE_FILE.name
 
 
+def services_directory(chosen: str, state_directory: Path) -> Path:
+    """Where service files are looked for: the chosen directory, else services.d in the state directory."""
+    return Path(chosen).absolute() if chosen else state_directory / "services.d"
+
+
 def is_writable(path: Path) -> bool:
     """Whether this user could make, or add to, what is at path: its nearest existing ancestor is writable to us."""
     nearest = next(ancestor for ancestor in (path, *path.parents) if ancestor.exists())

@@ -34,12 +34,12 @@ _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_E
 _log = logging.getLogger(__name__)
 
 
-def write_configuration(paths: SupervisorPaths, services: Iterable[ServiceConfig]) -> None:
-    """Write supervisord.conf for these services. Raises: StorageFault."""
+def write_configuration(paths: SupervisorPaths, groups: Iterable[tuple[str, ServiceConfig]]) -> None:
+    """Write supervisord.conf for these groups and the services that they serve. Raises: StorageFault."""
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     text = format_supervisord_conf(
         paths,
-        services,
+        groups,
         interpreter=sys.executable,
         user="root" if os.geteuid() == 0 else None,
         file_limit=_FILE_LIMIT if hard_limit == resource.RLIM_INFINITY else min(_FILE_LIMIT, hard_limit),
@@ -55,7 +55,7 @@ def lock(paths: SupervisorPaths, wait_seconds: float) -> Iterator[None]:
     """
     deadline = time.monotonic() + wait_seconds
     try:
-        for directory in (paths.state_dir, paths.services_dir, paths.log_file.parent):
+        for directory in (paths.state_dir, paths.services_dir, paths.live_dir, paths.log_file.parent):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(paths.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -173,6 +173,19 @@ def is_alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def reap_orphans(first_pid: int = 1) -> None:
+    """As a container's first process, wait for children that their own parents have left to us and that have ended.
+
+    Not while a child of our own is being waited for by somebody else.
+    """
+    if os.getpid() != first_pid:
+        return
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess, ChildProcessError):
+            if child.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(child.pid, os.WNOHANG)
 
 
 def _wait_for_end(paths: SupervisorPaths, rpc: SupervisorRpc, deadline: float) -> None:

@@ -1,77 +1,87 @@
-"""The storage listeners' processes: what is declared is carried out by supervisord, step by step of a plan.
+"""The storage listeners' processes: what shall run is carried out by supervisord, step by step of a plan.
 
-A change that fails leaves what ran before it. Each group's record in the state directory says what it was brought up
-as, written only once it has answered, so a pfdcm that was killed in mid-change, or a new one, knows what it finds.
+A change that fails leaves what ran before it. Several pfdcm processes may share one state directory.
 """
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import errno
-import json
 import logging
-import socket
-import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-import psutil
-
-import pfdcmd
 from pfdcmd.edge import superdaemon
-from pfdcmd.edge.atomicfile import replace_text
-from pfdcmd.edge.echo import answers_echo
-from pfdcmd.edge.lastwords import last_words
-from pfdcmd.edge.supervisorrpc import SupervisorRpc
+from pfdcmd.edge.groups import Groups
+from pfdcmd.edge.records import recorded_drain_seconds
+from pfdcmd.edge.reports import is_hung, read_report
+from pfdcmd.edge.supervisorrpc import SupervisorAbsent, SupervisorRpc
 from pfdcmd.errors import SupervisorFault
 from pfdcmd.service.config import ServiceConfig
 from pfdcmd.service.plan import Step, StepKind, plan
-from pfdcmd.service.state import ENDED, FAILED, SERVING, Worker, WorkerState
-from pfdcmd.wire.supervisorconf import SupervisorPaths, check_state_dir, format_listener_configuration
+from pfdcmd.service.state import FAILED, Worker, WorkerReport
+from pfdcmd.wire.supervisorconf import SupervisorPaths, check_state_dir
 
-_POLL_SECONDS = 0.1
-_ECHO_SECONDS = 2.0
-_FIRST_ECHO_SECONDS = 0.5  # a worker that has just begun may be about to fail: look again soon
-_LEAVE_SECONDS = 10.0
 _LOCK_SECONDS = 120.0
 _END_MARGIN_SECONDS = 20.0
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A worker, what it reports, and, of one that has failed, its last words."""
+
+    worker: Worker
+    report: WorkerReport | None
+    last_words: str = ""
 
 
 class Supervisord:
-    """Implements actions.context.ListenersPort. One per state directory and process; several processes may share one.
-
-    Args: state_dir: supervisord's own; made when missing, private to the user.
-          start_seconds: how long a listener may take until it answers C-ECHO.
-    """
+    """One per state directory and process."""
 
     def __init__(self, state_dir: Path, start_seconds: float) -> None:
-        self._paths = SupervisorPaths(state_dir)
-        self._start_seconds = start_seconds
-        self._rpc = SupervisorRpc(self._paths.socket)
-        self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="supervisord")
-        self._one_change = asyncio.Lock()
-
-    @asynccontextmanager
-    async def exclusive(self) -> AsyncIterator[None]:
-        """Hold off other changes while a service is declared, written and applied."""
-        async with self._one_change:
-            yield
-
-    async def apply(self, service: ServiceConfig) -> None:
-        """Make the running listener of this name what `service` says; return once its port answers C-ECHO.
-
-        A listener that is so already is not disturbed; one that is disabled is ended. Other services are not touched.
-
-        Raises: ServiceFault: the state directory cannot be used.
-                SupervisorFault: it did not come up; the message says why, with the worker's last words.
-                StorageFault: its configuration cannot be written.
+        """Args: state_dir: supervisord's own; made when missing, private to the user.
+        start_seconds: how long a listener may take until it serves.
         """
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._apply, service)
+        self._paths = SupervisorPaths(state_dir)
+        self._rpc = SupervisorRpc(self._paths.socket)
+        self._groups = Groups(self._paths, self._rpc, start_seconds)
+        self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="supervisord")
+        self._suspects: frozenset[int] = frozenset()
+
+    async def running(self) -> dict[str, ServiceConfig | None]:
+        """Group -> what it was brought up as (None: not known), of those that are not on their way out."""
+        return await self._run(self._running)
+
+    async def apply(
+        self, desired: Iterable[ServiceConfig], retained: Iterable[str] = ()
+    ) -> tuple[list[Step], dict[str, str]]:
+        """Make what runs what is desired, and leave the services of these names as they are.
+
+        Listeners that are so already are not disturbed.
+
+        Returns: the steps taken, and service name -> why it is not as desired, for those that are not.
+        Raises:  ServiceFault: the state directory cannot be used. SupervisorFault: the supervisor failed.
+                 StorageFault: a configuration cannot be written.
+        """
+        return await self._run(lambda: self._apply(list(desired), frozenset(retained)))
+
+    async def observe(self) -> list[Observed]:
+        """Every worker as it is now; none when there is no supervisord. Raises: SupervisorFault."""
+        return await self._run(self._observe)
+
+    async def look_after(self, heartbeat_seconds: float) -> bool:
+        """Replace workers that hang, forget groups that have ended, reap what is ours to reap.
+
+        Args:    heartbeat_seconds: a worker that has not reported for longer hangs.
+        Returns: False when the supervisor is gone and has left something unsupervised.
+        Raises:  SupervisorFault.
+        """
+        return await self._run(lambda: self._look_after(heartbeat_seconds))
 
     async def shutdown(self) -> None:
         """End the listeners and supervisord, and return when their processes are gone.
@@ -80,198 +90,97 @@ class Supervisord:
 
         Raises: SupervisorFault: something is left.
         """
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._shutdown)
+        await self._run(self._shutdown)
 
     def close(self) -> None:
         """Let the threads end once their work is done; the listeners go on."""
         self._executor.shutdown(wait=True)
 
-    def _apply(self, service: ServiceConfig) -> None:
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def _running(self) -> dict[str, ServiceConfig | None]:
+        try:
+            return self._groups.running()
+        except SupervisorAbsent:
+            return {}
+
+    def _apply(self, desired: list[ServiceConfig], retained: frozenset[str]) -> tuple[list[Step], dict[str, str]]:
         check_state_dir(self._paths.state_dir)
+        if not desired and not self._rpc.is_running():
+            return [], {}
         with superdaemon.lock(self._paths, _LOCK_SECONDS):
             superdaemon.ensure_running(self._paths, self._rpc)
-            running = {group: self._load_record(group) for group in self._groups_of(service.name)}
-            steps = plan([service], running)
-            _log.info("service %s: %s", service.name, ", ".join(f"{step.kind.value} {step.group}" for step in steps))
+            self._groups.tidy()
+            running = self._groups.running()
+            leaving = self._groups.by_name().keys() - running.keys()
+            steps = plan(desired, running, retained=retained, leaving=leaving)
             for step in steps:
-                self._take(step)
+                if step.kind is not StepKind.KEEP:
+                    _log.info("service %s: %s %s", step.service_name, step.kind.value, step.group)
+            faults = self._take(steps)
+            self._groups.tidy()
+        return steps, faults
+
+    def _take(self, steps: list[Step]) -> dict[str, str]:
+        """Carry the steps out. Returns: service name -> why its step failed."""
+        by_kind: dict[StepKind, list[Step]] = {kind: [s for s in steps if s.kind is kind] for kind in StepKind}
+        kept = _services(by_kind[StepKind.KEEP])
+        wanted = _services(by_kind[StepKind.ADD] + by_kind[StepKind.SUCCEED])
+        names = {step.group: step.service_name for step in steps}
+        for group in kept:
+            self._groups.start_ended(group)
+        if by_kind[StepKind.RELEASE]:
+            self._groups.retire(step.group for step in by_kind[StepKind.RELEASE])
+        faults = self._groups.bring_up(wanted) if wanted else {}
+        faults |= self._groups.await_serving(kept)
+        failed = {names[group]: fault for group, fault in faults.items()}
+        ending = [step.group for step in by_kind[StepKind.RETIRE] if step.service_name not in failed]
+        if ending:
+            self._groups.retire(ending)
+        return failed
+
+    def _observe(self) -> list[Observed]:
+        try:
+            workers = self._rpc.workers()
+        except SupervisorAbsent:
+            return []
+        return [
+            Observed(
+                worker,
+                read_report(self._paths, worker) if worker.pid else None,
+                self._groups.explain([worker]) if worker.state in FAILED else "",
+            )
+            for worker in workers
+        ]
+
+    def _look_after(self, heartbeat_seconds: float) -> bool:
+        superdaemon.reap_orphans()
+        try:
+            workers = self._rpc.workers()
+        except SupervisorAbsent:
+            return not any(self._paths.services_dir.glob("*.applied"))
+        suspects = {w for w in workers if is_hung(w, read_report(self._paths, w), heartbeat_seconds)}
+        for worker in suspects:
+            # twice in a row: what was read the first time may have been half written
+            if worker.pid in self._suspects:
+                _log.error("worker %s (%d) hangs and is replaced", worker.full_name, worker.pid)
+                self._rpc.kill(worker)
+        self._suspects = frozenset(worker.pid for worker in suspects)
+        try:
+            with superdaemon.lock(self._paths, 0.0):
+                self._groups.tidy()
+        except SupervisorFault as fault:
+            _log.debug("%s", fault.message)
+        return True
 
     def _shutdown(self) -> None:
         if not self._paths.state_dir.is_dir():
             return
-        records = [self._load_record(path.stem) for path in self._paths.services_dir.glob("*.applied")]
-        drain_seconds = max((record.drain_seconds for record in records if record), default=0)
+        drain_seconds = recorded_drain_seconds(self._paths)
         with superdaemon.lock(self._paths, _LOCK_SECONDS):
             superdaemon.end(self._paths, self._rpc, drain_seconds + _END_MARGIN_SECONDS)
 
-    def _take(self, step: Step) -> None:
-        service = step.service
-        if service is None:
-            self._remove(step.group)
-        elif step.kind is StepKind.KEEP:
-            self._start_ended(service)
-            self._await_answer(service)
-        elif step.kind is StepKind.ROLL:
-            self._roll(service)
-        elif step.kind is StepKind.REPLACE:
-            self._end_group(service.group, service.drain_seconds + _END_MARGIN_SECONDS)
-            self._add(service)
-        else:
-            self._add(service)
 
-    def _add(self, service: ServiceConfig) -> None:
-        self._await_free_port(service)
-        self._save_listener_configuration(service)
-        self._configure(service)
-        self._rpc.reload()
-        try:
-            self._rpc.add(service.group)
-            self._await_answer(service)
-        except SupervisorFault:
-            self._remove(service.group)
-            raise
-        self._save_record(service)
-
-    def _roll(self, service: ServiceConfig) -> None:
-        """Replace the workers one by one; each ends when its associations have, and begins with the new directories."""
-        self._forget(service.group)
-        self._save_listener_configuration(service)
-        self._start_ended(service)
-        for worker in self._workers(service.group):
-            self._replace_worker(worker, service.drain_seconds + self._start_seconds)
-        self._await_answer(service)
-        self._save_record(service)
-
-    def _replace_worker(self, old: Worker, seconds: float) -> None:
-        self._rpc.terminate(old)
-        self._wait(
-            lambda: self._is_replaced(old),
-            seconds,
-            lambda: f"Worker {old.full_name} has not been replaced: {self._explain([old])}",
-        )
-
-    def _is_replaced(self, old: Worker) -> bool:
-        new = next((w for w in self._workers(old.group) if w.name == old.name), None)
-        if new is not None and new.state is WorkerState.FATAL:
-            raise SupervisorFault(f"Worker {old.full_name} does not start: {self._explain([new])}")
-        return new is not None and new.pid not in (0, old.pid) and new.state is WorkerState.RUNNING
-
-    def _remove(self, group: str) -> None:
-        try:
-            self._end_group(group, _LEAVE_SECONDS)
-        except SupervisorFault as fault:
-            _log.warning("%s It goes on until they are finished.", fault.message)
-        self._forget(group)
-        self._configure()
-
-    def _end_group(self, group: str, seconds: float) -> None:
-        self._rpc.stop(group)
-        self._wait(lambda: self._rpc.remove(group), seconds, lambda: f"{group} still has associations open.")
-
-    def _start_ended(self, service: ServiceConfig) -> None:
-        for worker in self._workers(service.group):
-            if worker.state in ENDED:
-                self._rpc.start(worker)
-
-    def _await_answer(self, service: ServiceConfig) -> None:
-        self._wait(
-            lambda: self._answers(service),
-            self._start_seconds,
-            lambda: (
-                f"{service.name} does not answer C-ECHO on port {service.port} within {self._start_seconds:g} s: "
-                f"{self._explain(self._workers(service.group))}"
-            ),
-        )
-
-    def _answers(self, service: ServiceConfig) -> bool:
-        workers = self._workers(service.group)
-        if all(worker.state in ENDED for worker in workers):
-            raise SupervisorFault(f"{service.name} does not start: {self._explain(workers)}")
-        if not any(worker.state in SERVING for worker in workers):
-            return False
-        is_settled = any(worker.state is WorkerState.RUNNING for worker in workers)
-        return answers_echo(service.local_address, _ECHO_SECONDS if is_settled else _FIRST_ECHO_SECONDS)
-
-    def _await_free_port(self, service: ServiceConfig) -> None:
-        """Check what supervisord would only fail at, without saying why; wait for workers of a killed supervisord."""
-        deadline = time.monotonic() + self._start_seconds
-        while error := _bind_error(service.bind, service.port):
-            if error.errno != errno.EADDRINUSE:
-                raise SupervisorFault(_explain_bind(service, error))
-            supervised = {worker.pid for worker in self._rpc.workers()}
-            orphans = [p for p in superdaemon.find_workers(self._paths) if p.pid not in supervised]
-            if not orphans:
-                raise SupervisorFault(_explain_bind(service, error))
-            if time.monotonic() > deadline:
-                for orphan in orphans:
-                    with suppress(psutil.NoSuchProcess):
-                        orphan.kill()
-                deadline += self._start_seconds
-            time.sleep(_POLL_SECONDS)
-
-    def _wait(self, is_done: Callable[[], bool], seconds: float, complaint: Callable[[], str]) -> None:
-        deadline = time.monotonic() + seconds
-        while not is_done():
-            if time.monotonic() > deadline:
-                raise SupervisorFault(complaint())
-            time.sleep(_POLL_SECONDS)
-
-    def _explain(self, workers: Iterable[Worker]) -> str:
-        chosen = sorted(workers, key=lambda worker: worker.state not in FAILED)
-        if not chosen:
-            return "it has no processes."
-        worker = chosen[0]
-        said = last_words(Path(worker.log_file)) or worker.spawn_error or "nothing"
-        return f"{worker.name} is {worker.state.value} and said last: {said}"
-
-    def _workers(self, group: str) -> list[Worker]:
-        return [worker for worker in self._rpc.workers() if worker.group == group]
-
-    def _groups_of(self, name: str) -> list[str]:
-        groups = dict.fromkeys(worker.group for worker in self._rpc.workers())
-        return [group for group in groups if group.rpartition("-")[0] == name]
-
-    def _configure(self, *new: ServiceConfig) -> None:
-        """Write supervisord.conf with what runs, as recorded, and what is about to."""
-        records = [self._load_record(group) for group in dict.fromkeys(w.group for w in self._rpc.workers())]
-        superdaemon.write_configuration(self._paths, [*filter(None, records), *new])
-
-    def _save_listener_configuration(self, service: ServiceConfig) -> None:
-        replace_text(self._paths.listener_configuration(service.group), format_listener_configuration(service))
-
-    def _save_record(self, service: ServiceConfig) -> None:
-        record = {"version": pfdcmd.__version__, "service": dataclasses.asdict(service)}
-        replace_text(self._paths.record(service.group), json.dumps(record, indent=2) + "\n")
-
-    def _load_record(self, group: str) -> ServiceConfig | None:
-        """What a group was brought up as; None when that is not known, or was another version's business."""
-        try:
-            record = json.loads(self._paths.record(group).read_text(encoding="utf-8"))
-            return ServiceConfig(**record["service"]) if record["version"] == pfdcmd.__version__ else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def _forget(self, group: str) -> None:
-        try:
-            self._paths.record(group).unlink(missing_ok=True)
-        except OSError as error:
-            raise SupervisorFault(f"The record of {group} cannot be taken back: {error.strerror}.") from error
-
-
-def _bind_error(host: str, port: int) -> OSError | None:
-    """Bind as supervisord will, and say what stands against it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((host, port))
-        except OSError as error:
-            return error
-    return None
-
-
-def _explain_bind(service: ServiceConfig, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"Port {service.port} is taken by another program; set /xinetd/servicePort to a free one."
-    if error.errno == errno.EACCES:
-        return f"Port {service.port} may not be opened by this user; set /xinetd/servicePort above 1023."
-    return f"{service.bind}:{service.port} cannot be opened: {error.strerror}."
+def _services(steps: Iterable[Step]) -> Mapping[str, ServiceConfig]:
+    return {step.group: step.service for step in steps if step.service is not None}

@@ -87,15 +87,26 @@ class SupervisorRpc:
         """Read the configuration again; running groups are not touched."""
         self._call("supervisor.reloadConfig")
 
+    def open(self, group: str, address: tuple[str, int], backlog: int) -> str:
+        """Open a configured group's address, or share it with the group that has it open.
+
+        Returns: the name of the error (EADDRINUSE, say) why that cannot be; empty when it is open.
+        """
+        return str(self._call("sockets.open", group, *address, backlog))
+
     def add(self, group: str) -> None:
-        """Open a configured group's socket and start its processes."""
+        """Start the processes of a configured group whose address is open."""
         self._call("supervisor.addProcessGroup", group)
 
-    def stop(self, group: str) -> None:
-        """Ask a group's processes to end, and its port to close with the last; returns at once. No such group: nothing
-        to do."""
+    def release(self, group: str) -> None:
+        """The group needs its address no longer, which is closed unless another group has it."""
         self._call("sockets.release", group)
+
+    def stop(self, group: str) -> None:
+        """Ask a group's processes to end, and release its address; returns at once. No such group: nothing to do."""
+        # in this order: a worker whose socket is closed ends, and supervisord would start it again
         self._call("supervisor.stopProcessGroup", group, False, tolerate=_BAD_NAME)
+        self.release(group)
 
     def remove(self, group: str) -> bool:
         """Forget a group whose processes have ended; False while one has not."""
@@ -111,9 +122,9 @@ class SupervisorRpc:
         """Start one process again; returns at once."""
         self._call("supervisor.startProcess", worker.full_name, False, tolerate=_ALREADY_STARTED)
 
-    def terminate(self, worker: Worker) -> None:
-        """SIGTERM to one process, which the supervisor then starts anew."""
-        self._call("supervisor.signalProcess", worker.full_name, "TERM", tolerate=_NOT_RUNNING)
+    def kill(self, worker: Worker) -> None:
+        """SIGKILL to one process; unless it was ending anyway, the supervisor then starts it anew."""
+        self._call("supervisor.signalProcess", worker.full_name, "KILL", tolerate=_NOT_RUNNING)
 
     def shutdown(self) -> None:
         """Ask supervisord to end its processes and then itself; returns at once."""

@@ -1,28 +1,26 @@
 """A service as configured: one storage listener, declared in a service file.
 
 A `Declaration` is what the file says, attribute by attribute; a `ServiceConfig` is what is meant by it, checked. Every
-value that ends in a supervisor's configuration, a file name or a command line has passed a check here first.
+value that ends in a supervisor's configuration, a file name or a command line has passed a check first.
 Source: xinetd.conf(5) for the attributes; the options of `server_args` are px-listen's.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
-from pfdcmd.errors import ParameterFault, ServiceFault, ServiceFileFault
-from pfdcmd.names import parse_port
+from pfdcmd.errors import ParameterFault, ServiceFileFault
+from pfdcmd.service.attributes import ATTRIBUTES, TLS_PREFIX, TLS_REASON, Side
+from pfdcmd.service.values import Value, directory
 
 DEFAULT_DRAIN_SECONDS = 60
 """xinetd cuts transfers off at once; a minute lets all but the largest series end."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
-_PATH_MAX_LENGTH = 1024
-_SYNTAX = frozenset("\"'\\{}")
-_EVERY_INTERFACE = "0.0.0.0"
+_EVERY_INTERFACE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _OPTIONS = {
     "-t": "tmp_dir",
     "--tmpDir": "tmp_dir",
@@ -32,9 +30,17 @@ _OPTIONS = {
     "--dataDir": "data_dir",
     "-e": None,
 }
-_FIXED = {"socket_type": "stream", "wait": "no", "type": "UNLISTED", "protocol": "tcp"}
-_WITHOUT_EFFECT = frozenset({"server", "user", "group", "id", "flags", "log_type", "log_on_success", "log_on_failure"})
-_READ = frozenset({"disable", "port", "bind", "interface", "server_args"})
+_DIRECTORIES = {"tmp_dir": "-t", "log_dir": "-l", "data_dir": "-d"}
+_LISTENER_KEYS = {
+    "max_pdu": "max_pdu_bytes",
+    "association_timeout": "association_timeout_seconds",
+    "idle_timeout": "idle_timeout_seconds",
+    "ae_title": "ae_titles",
+    "allowed_calling_ae": "allowed_calling_aes",
+    "rlimit_as": "rlimit_as_bytes",
+    "groups": "has_supplementary_groups",
+}
+"""Attributes that the listener's configuration calls otherwise; its keys have units and plurals."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +53,25 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Declaration:
-    """One `service` block of a service file, not interpreted yet; `line` is where it begins."""
+    """One `service` block of a service file, not interpreted yet; `line` is where it begins.
+
+    `is_off`: a defaults block disables it, by `disabled` or by an `enabled` that does not name it.
+    """
 
     name: str
     file_name: str
     line: int
     attributes: Mapping[str, Attribute]
+    is_off: bool = False
 
 
 @dataclass(frozen=True)
 class ServiceConfig:
-    """A storage listener as declared. Directories are absolute; `bind` is an IPv4 address."""
+    """A storage listener as declared. Directories are absolute; `bind` is an address in its shortest form.
+
+    `options` are further keys of the listener's configuration, as JSON has them, of the attributes that were given.
+    `declared_in` is the service file; where a service is declared does not make it another one.
+    """
 
     name: str
     bind: str
@@ -68,55 +82,49 @@ class ServiceConfig:
     workers: int
     is_disabled: bool = False
     drain_seconds: int = DEFAULT_DRAIN_SECONDS
+    options: Mapping[str, Any] = field(default_factory=dict)
+    declared_in: str = field(default="", compare=False)
 
     @property
-    def group(self) -> str:
-        """The supervisor's name for the processes: a service that moves to another port is another group, so that
-        the new port can answer while the old one finishes what it is receiving."""
-        return f"{self.name}-{self.port}"
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return (self.bind, self.port)
 
     @property
     def local_address(self) -> tuple[str, int]:
         """Where this machine reaches the listener."""
-        return ("127.0.0.1" if self.bind == _EVERY_INTERFACE else self.bind, self.port)
+        return (_EVERY_INTERFACE.get(self.bind, self.bind), self.port)
+
+    def group(self, generation: int = 0) -> str:
+        """The supervisor's name for the processes. A service that is changed gets a new group beside the old one, which
+        finishes what it is receiving: that it is another one shows in its port or its generation."""
+        return f"{self.name}-{self.port}" + (f".{generation}" if generation else "")
 
 
-def check_directory(value: object, what: str) -> str:
-    """An absolute path that can stand in `server_args`, whose words are parted by white space and cannot be quoted.
-
-    Raises: ServiceFault: it is not one; the message names `what`.
-    """
-    if not isinstance(value, str) or not value.startswith("/") or len(value) > _PATH_MAX_LENGTH:
-        raise ServiceFault(f"{what} must be an absolute path of at most {_PATH_MAX_LENGTH} characters.")
-    if not value.isprintable() or any(c.isspace() or c in _SYNTAX for c in value):
-        raise ServiceFault(f"{what} must not hold spaces, control characters, quotes, backslashes or braces.")
-    if ".." in value.split("/"):
-        raise ServiceFault(f"{what} must not hold '..'.")
-    return value
-
-
-def parse_service(
-    declaration: Declaration, workers: int, drain_seconds: int = DEFAULT_DRAIN_SECONDS
-) -> ServiceConfig:
+def parse_service(declaration: Declaration, workers: int, drain_seconds: int = DEFAULT_DRAIN_SECONDS) -> ServiceConfig:
     """Interpret one declaration; an attribute that would be without its effect here is refused, not ignored.
 
+    Args:   workers, drain_seconds: for a service that does not say itself.
     Raises: ServiceFileFault: with the file and the line of what cannot be used.
     """
     if not _NAME.match(declaration.name):
         _refuse(declaration, declaration.line, "a service's name is 1 to 63 letters, digits, '_', '.' or '-'")
-    for name, attribute in declaration.attributes.items():
-        _check_known(declaration, name, attribute)
-    directories = _parse_server_args(declaration)
+    values = {
+        name: _interpret(declaration, name, each) for name, each in declaration.attributes.items() if name != "id"
+    }
+    directories = _directories(declaration, values)
+    if "port" not in values:
+        _refuse(declaration, declaration.line, "port must be given: a TCP port, 1 to 65535")
     return ServiceConfig(
         name=declaration.name,
-        bind=_parse_bind(declaration),
-        port=_parse_port(declaration),
-        data_dir=directories["data_dir"],
-        log_dir=directories["log_dir"],
-        tmp_dir=directories["tmp_dir"],
-        workers=workers,
-        is_disabled=_parse_switch(declaration, "disable"),
-        drain_seconds=drain_seconds,
+        bind=str(values.get("bind", values.get("interface", "0.0.0.0"))),
+        port=int(str(values["port"])),
+        **directories,
+        workers=int(str(values.get("workers", workers))),
+        is_disabled=declaration.is_off or values.get("disable") is True,
+        drain_seconds=int(str(values.get("drain_seconds", drain_seconds))),
+        options=_listener_options(declaration, values),
+        declared_in=declaration.file_name,
     )
 
 
@@ -124,65 +132,64 @@ def _refuse(declaration: Declaration, line: int, reason: str) -> NoReturn:
     raise ServiceFileFault(f"{declaration.file_name}:{line}: {reason}.")
 
 
-def _check_known(declaration: Declaration, name: str, attribute: Attribute) -> None:
-    if name in _FIXED:
-        if attribute.values != (_FIXED[name],):
-            _refuse(declaration, attribute.line, f"{name} must be {_FIXED[name]} for a DICOM listener")
-    elif name not in _READ and name not in _WITHOUT_EFFECT:
-        _refuse(declaration, attribute.line, f"{name!r} cannot be honoured by this version and so is not accepted")
-
-
-def _single(declaration: Declaration, name: str) -> tuple[str | None, int]:
-    attribute = declaration.attributes.get(name)
-    if attribute is None:
-        return None, declaration.line
-    if len(attribute.values) != 1:
-        _refuse(declaration, attribute.line, f"{name} takes one value")
-    return attribute.values[0], attribute.line
-
-
-def _parse_switch(declaration: Declaration, name: str) -> bool:
-    text, line = _single(declaration, name)
-    if text not in (None, "yes", "no"):
-        _refuse(declaration, line, f"{name} must be yes or no")
-    return text == "yes"
-
-
-def _parse_port(declaration: Declaration) -> int:
-    text, line = _single(declaration, "port")
+def _interpret(declaration: Declaration, name: str, attribute: Attribute) -> Value | None:
+    row = ATTRIBUTES.get(name)
+    if row is None and name.startswith(TLS_PREFIX):
+        _refuse(declaration, attribute.line, f"{name} cannot be honoured: {TLS_REASON}")
+    if row is None:
+        _refuse(declaration, attribute.line, f"there is no attribute {name!r}")
+    if row.side is Side.REFUSED:
+        _refuse(declaration, attribute.line, f"{name} cannot be honoured: {row.meaning}")
+    if row.parse is None:
+        return None
     try:
-        return parse_port(text, "port")
-    except ParameterFault:
-        _refuse(declaration, line, "port must be a TCP port, 1 to 65535")
+        return row.parse(attribute.values)
+    except ParameterFault as fault:
+        _refuse(declaration, attribute.line, f"{name} {fault.message}")
 
 
-def _parse_bind(declaration: Declaration) -> str:
-    text, line = _single(declaration, "bind")
-    if text is None:
-        text, line = _single(declaration, "interface")
-    try:
-        return str(ipaddress.IPv4Address(text if text is not None else _EVERY_INTERFACE))
-    except ValueError:
-        _refuse(declaration, line, f"bind must be an IPv4 address of this machine, or {_EVERY_INTERFACE}")
+def _listener_options(declaration: Declaration, values: Mapping[str, Value | None]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for name, value in values.items():
+        if ATTRIBUTES[name].side is Side.LISTENER and name not in _DIRECTORIES:
+            options[_LISTENER_KEYS.get(name, name)] = value
+    rate = options.pop("cps", None)
+    if rate is not None:
+        options["cps_connections"], options["cps_wait_seconds"] = rate
+    if options.get("only_from") == []:
+        options["is_for_nobody"] = True
+    if options.get("require_called_ae") and "ae_titles" not in options:
+        line = declaration.attributes["require_called_ae"].line
+        _refuse(declaration, line, "require_called_ae needs ae_title")
+    if "ae_titles" in options:
+        options.setdefault("require_called_ae", True)
+    return options
 
 
-def _parse_server_args(declaration: Declaration) -> dict[str, str]:
+def _directories(declaration: Declaration, values: Mapping[str, Value | None]) -> dict[str, str]:
     attribute = declaration.attributes.get("server_args", Attribute((), declaration.line))
-    directories: dict[str, str] = {}
+    found: dict[str, str] = {}
     for option, value in _pairs(declaration, attribute):
         key = _OPTIONS[option]
         if key is None:
             continue
-        if key in directories:
+        if key in found:
             _refuse(declaration, attribute.line, f"server_args names {option} twice")
         try:
-            directories[key] = check_directory(value, f"server_args {option}")
-        except ServiceFault as fault:
-            raise ServiceFileFault(f"{declaration.file_name}:{attribute.line}: {fault.message}") from fault
-    missing = [option for option in ("-t", "-l", "-d") if _OPTIONS[option] not in directories]
+            found[key] = directory(value)
+        except ParameterFault as fault:
+            _refuse(declaration, attribute.line, f"server_args {option} {fault.message}")
+    for name in _DIRECTORIES:
+        if name in values and name in found:
+            _refuse(declaration, declaration.attributes[name].line, f"{name} is named by server_args already")
+        if name in values:
+            found[name] = str(values[name])
+    missing = [f"{option} ({name})" for name, option in _DIRECTORIES.items() if name not in found]
     if missing:
-        _refuse(declaration, attribute.line, f"server_args must name a directory for {', '.join(missing)}")
-    return directories
+        _refuse(
+            declaration, attribute.line, f"server_args or attributes must name a directory for {', '.join(missing)}"
+        )
+    return found
 
 
 def _pairs(declaration: Declaration, attribute: Attribute) -> Sequence[tuple[str, str]]:

@@ -33,13 +33,17 @@ ENDED = frozenset({WorkerState.STOPPED, WorkerState.EXITED, WorkerState.FATAL})
 FAILED = frozenset({WorkerState.BACKOFF, WorkerState.FATAL})
 """The process ended before it could be called started."""
 
+LEAVING = frozenset({WorkerState.STOPPING, WorkerState.STOPPED})
+"""Somebody has asked the process to end: its group is retired when all are in one of these."""
+
 REMOVABLE = frozenset({WorkerState.STOPPED, WorkerState.EXITED, WorkerState.FATAL, WorkerState.UNKNOWN})
 """The supervisor lets go of a group when all its processes are in one of these."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """One process of a listener: its group and name for the supervisor, its process id (0: none), and its log."""
+    """One process of a listener: its group and name for the supervisor, its process id (0: none), its log, and for how
+    long it has been running."""
 
     group: str
     name: str
@@ -47,11 +51,18 @@ class Worker:
     pid: int
     log_file: str
     spawn_error: str
+    age_seconds: float = 0.0
 
     @property
     def full_name(self) -> str:
         """The name by which the supervisor's calls address it."""
         return f"{self.group}:{self.name}"
+
+    @property
+    def number(self) -> int:
+        """Its place in the group, from 0."""
+        number = self.name.rpartition("-")[2]
+        return int(number) if number.isdecimal() else 0
 
 
 def parse_workers(infos: Iterable[Mapping[str, Any]]) -> list[Worker]:
@@ -65,6 +76,26 @@ def parse_workers(infos: Iterable[Mapping[str, Any]]) -> list[Worker]:
             pid=int(info["pid"]),
             log_file=str(info["stdout_logfile"]),
             spawn_error=str(info["spawnerr"]),
+            age_seconds=float(info.get("now", 0)) - float(info.get("start", 0)),
         )
         for info in infos
     ]
+
+
+@dataclass(frozen=True)
+class WorkerReport:
+    """What a worker says of itself about once a second. `heartbeat` is the machine's monotonic clock, in seconds.
+
+    Totals count from when the worker's place (its group and number) was first filled: a worker that takes a killed
+    one's place carries its totals on.
+    """
+
+    pid: int
+    heartbeat: float
+    is_draining: bool
+    associations_open: int
+    associations_total: int
+    images: int
+    size_bytes: int
+    refused: Mapping[str, int]
+    last_error: str

@@ -1,18 +1,17 @@
 """supervisord's configuration, from services and paths: pure text.
 
-One supervisord on a private unix socket; one [fcgi-program:GROUP] per service, because there supervisord itself opens
-the listening socket and hands it to each worker as file descriptor 0: a worker may die, the socket stays.
+One supervisord on a private unix socket; one [fcgi-program:GROUP] per group of workers, because there supervisord hands
+a listening socket to each worker as file descriptor 0: a worker may die, the socket stays. Which socket that is, the
+interface `sockets` decides (see edge.socketkeeper); the line `socket` names it as far as supervisord's syntax can.
 Source: Supervisor's manual, "Configuration File".
 """
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pfdcmd.errors import ServiceFault
 from pfdcmd.service.config import ServiceConfig
@@ -30,6 +29,9 @@ _RPC_INTERFACES = {
     "supervisor": "supervisor.rpcinterface:make_main_rpcinterface",
     "sockets": "pfdcmd.edge.socketkeeper:make_keeper",
 }
+
+_NO_IPV6 = "127.0.0.1"
+"""supervisord's syntax has no IPv6 addresses; the keeper opens the real one."""
 
 _KILL_MARGIN_SECONDS = 10
 _LOG_MAX_BYTES = 5_000_000
@@ -66,6 +68,19 @@ class SupervisorPaths:
     def services_dir(self) -> Path:
         return self.state_dir / "services"
 
+    @property
+    def live_dir(self) -> Path:
+        """What workers report, and what they count together; of no value after the processes."""
+        return self.state_dir / "live"
+
+    def report(self, group: str, worker: int) -> Path:
+        """Where a worker of a group reports."""
+        return self.live_dir / f"{group}-{worker}.report"
+
+    def counts(self, service_name: str) -> Path:
+        """Where the workers of a service count together, whatever their group."""
+        return self.live_dir / f"{service_name}.counts"
+
     def listener_configuration(self, group: str) -> Path:
         """What each worker of a group reads when it starts."""
         return self.services_dir / f"{group}.json"
@@ -95,9 +110,14 @@ def check_state_dir(state_dir: Path) -> SupervisorPaths:
 
 
 def format_supervisord_conf(
-    paths: SupervisorPaths, services: Iterable[ServiceConfig], *, interpreter: str, user: str | None, file_limit: int
+    paths: SupervisorPaths,
+    groups: Iterable[tuple[str, ServiceConfig]],
+    *,
+    interpreter: str,
+    user: str | None,
+    file_limit: int,
 ) -> str:
-    """supervisord.conf for these services.
+    """supervisord.conf for these groups of workers, each with the service that it serves.
 
     Args: interpreter: the Python that has the listener installed.
           user: set only when supervisord runs as root, which it wants confirmed.
@@ -121,37 +141,22 @@ def format_supervisord_conf(
     )
     for name, factory in _RPC_INTERFACES.items():
         head += _section(f"rpcinterface:{name}", [("supervisor.rpcinterface_factory", factory)])
-    return head + "".join(_format_program(paths, service, interpreter) for service in services)
+    return head + "".join(_format_program(paths, group, service, interpreter) for group, service in groups)
 
 
-def format_listener_configuration(service: ServiceConfig) -> str:
-    """The JSON that the workers of a service read."""
-    values: dict[str, Any] = {
-        "service": service.name,
-        "bind": service.bind,
-        "port": service.port,
-        "data_dir": service.data_dir,
-        "log_dir": service.log_dir,
-        "tmp_dir": service.tmp_dir,
-        "drain_seconds": service.drain_seconds,
-    }
-    return json.dumps(values, indent=2) + "\n"
-
-
-def format_worker_command(paths: SupervisorPaths, service: ServiceConfig, interpreter: str) -> list[str]:
-    """A worker's command line; -P keeps the current directory from being searched for modules."""
-    return [interpreter, "-P", "-m", "listener.cli", "--config", str(paths.listener_configuration(service.group))]
-
-
-def _format_program(paths: SupervisorPaths, service: ServiceConfig, interpreter: str) -> str:
-    command = shlex.join(format_worker_command(paths, service, interpreter))
+def _format_program(paths: SupervisorPaths, group: str, service: ServiceConfig, interpreter: str) -> str:
+    # -P keeps the current directory from being searched for modules
+    words = [interpreter, "-P", "-m", "listener.cli", "--config", str(paths.listener_configuration(group))]
+    report = _escape(paths.live_dir / group) + "-%(process_num)d.report"
+    command = f"{_escape(shlex.join(words))} --report-file {report}"
+    host = service.bind if ":" not in service.bind else _NO_IPV6
     log_dir = _escape(_escape(paths.log_file.parent))  # supervisord expands the names of child logs twice
     return _section(
-        f"fcgi-program:{service.group}",
+        f"fcgi-program:{group}",
         [
-            ("socket", f"tcp://{service.bind}:{service.port}"),
+            ("socket", f"tcp://{host}:{service.port}"),
             ("socket_backlog", BACKLOG),
-            ("command", _escape(command)),
+            ("command", command),
             ("process_name", "worker-%(process_num)d"),
             ("numprocs", service.workers),
             ("autorestart", "true"),
@@ -160,7 +165,7 @@ def _format_program(paths: SupervisorPaths, service: ServiceConfig, interpreter:
             ("stopsignal", "TERM"),
             ("stopwaitsecs", service.drain_seconds + _KILL_MARGIN_SECONDS),
             ("redirect_stderr", "true"),
-            ("stdout_logfile", f"{log_dir}/{service.group}-%(process_num)d.log"),
+            ("stdout_logfile", f"{log_dir}/{group}-%(process_num)d.log"),
             ("stdout_logfile_maxbytes", _LOG_MAX_BYTES),
             ("stdout_logfile_backups", _LOG_BACKUPS),
             ("environment", 'PYTHONUNBUFFERED="1"'),

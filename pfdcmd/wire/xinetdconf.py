@@ -1,8 +1,8 @@
-"""xinetd's service files: text to declarations, and the tree's values to the text that the original wrote.
+"""xinetd's service files: text to blocks, and the tree's values to the text that the original wrote.
 
 A file is a list of blocks, one `{` or `}` or `attribute operator value ...` a line; words are parted by white space and
-cannot be quoted; `=` sets, `+=` adds, `-=` takes away; a `defaults` block holds for the services that do not say
-otherwise; a line whose first character is `#` is a comment.
+cannot be quoted; `=` sets, `+=` adds, `-=` takes away; a line whose first character is `#` is a comment; outside of the
+blocks `include FILE` and `includedir DIRECTORY` may stand.
 Source: xinetd.conf(5).
 """
 
@@ -12,17 +12,21 @@ import re
 from collections.abc import Mapping
 from typing import NoReturn
 
-from pfdcmd.errors import ServiceFileFault
+from pfdcmd.errors import ServiceFault, ServiceFileFault
 from pfdcmd.names import parse_port
-from pfdcmd.service.config import Attribute, Declaration, check_directory
+from pfdcmd.service.attributes import CUMULATIVE
+from pfdcmd.service.blocks import Assignment, Block, Include, ServiceFile
+from pfdcmd.service.values import check_directory
 
 SERVICE_NAME = "dicomlistener"
 BIND = "0.0.0.0"
 
 _MAX_LENGTH = 65_536
-_MAX_SERVICES = 256
+_MAX_BLOCKS = 1024
+_MAX_INCLUDES = 64
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*(?P<operator>\+=|-=|=)(?P<values>.*)\Z")
 _DEFAULTS = "defaults"
+_HAS_DEFAULTS = re.compile(r"^[ \t]*defaults\b", re.MULTILINE)
 
 
 def format_service_file(binaries: Mapping[str, object], xinetd: Mapping[str, object]) -> str:
@@ -53,12 +57,17 @@ def format_service_file(binaries: Mapping[str, object], xinetd: Mapping[str, obj
     return f"\n        service {SERVICE_NAME} \n        {{\n{body}        }} "
 
 
-def parse_service_file(text: str, file_name: str) -> list[Declaration]:
-    """Read a service file: its services in their order, the defaults merged in.
+def parse_service_file(text: str, file_name: str) -> ServiceFile:
+    """Read a service file: its blocks and includes in their order.
 
     Raises: ServiceFileFault: with `file_name` and the line.
     """
     return _Parser(file_name).parse(text)
+
+
+def may_hold_defaults(text: str) -> bool:
+    """Whether a file that cannot be parsed looks as if it had a defaults block, without which no service is certain."""
+    return _HAS_DEFAULTS.search(text) is not None
 
 
 class _Parser:
@@ -68,11 +77,12 @@ class _Parser:
         self._file_name = file_name
         self._line = 0
         self._header: tuple[str, str, int] | None = None
-        self._block: dict[str, list[tuple[str, Attribute]]] | None = None
-        self._defaults: dict[str, Attribute] | None = None
-        self._pending: list[tuple[str, int, dict[str, list[tuple[str, Attribute]]]]] = []
+        self._assignments: list[Assignment] | None = None
+        self._defaults: Block | None = None
+        self._services: list[Block] = []
+        self._includes: list[Include] = []
 
-    def parse(self, text: str) -> list[Declaration]:
+    def parse(self, text: str) -> ServiceFile:
         if len(text) > _MAX_LENGTH:
             self._refuse(f"the file is longer than {_MAX_LENGTH} characters")
         for self._line, raw_line in enumerate(text.split("\n"), start=1):
@@ -81,11 +91,7 @@ class _Parser:
                 self._take(line)
         if self._header is not None:
             self._refuse(f"the block of line {self._header[2]} is not closed by }}")
-        defaults = self._defaults or {}
-        return [
-            Declaration(name, self._file_name, line, self._merge(block, defaults))
-            for name, line, block in self._pending
-        ]
+        return ServiceFile(self._file_name, self._defaults, tuple(self._services), tuple(self._includes))
 
     def _refuse(self, reason: str) -> NoReturn:
         raise ServiceFileFault(f"{self._file_name}:{self._line}: {reason}.")
@@ -93,10 +99,10 @@ class _Parser:
     def _take(self, line: str) -> None:
         if self._header is None:
             self._open(line.split())
-        elif self._block is None:
+        elif self._assignments is None:
             if line != "{":
                 self._refuse("a block must begin with { on a line of its own")
-            self._block = {}
+            self._assignments = []
         elif line == "}":
             self._close()
         else:
@@ -108,52 +114,46 @@ class _Parser:
         elif len(words) == 2 and words[0] == "service":
             self._header = ("service", words[1], self._line)
         elif words[0] in ("include", "includedir"):
-            self._refuse(f"{words[0]} is not followed: a service file stands alone")
+            self._include(words)
         else:
-            self._refuse("expected 'service NAME' or 'defaults'")
+            self._refuse("expected 'service NAME', 'defaults', 'include FILE' or 'includedir DIRECTORY'")
+
+    def _include(self, words: list[str]) -> None:
+        if len(words) != 2:
+            self._refuse(f"{words[0]} takes one path")
+        try:
+            path = check_directory(words[1], words[0])
+        except ServiceFault as fault:
+            self._refuse(fault.message.rstrip("."))
+        if len(self._includes) == _MAX_INCLUDES:
+            self._refuse(f"there are more than {_MAX_INCLUDES} includes")
+        self._includes.append(Include(path, words[0] == "includedir", self._line))
 
     def _assign(self, line: str) -> None:
         match = _ASSIGNMENT.match(line)
-        if match is None or self._block is None:
+        if match is None or self._assignments is None:
             self._refuse("expected 'attribute = value ...' or }")
-        values = tuple(match["values"].split())
-        if any(not word.isprintable() or set(word) & set("{}") for word in values):
-            self._refuse(f"{match['name']} holds a brace or a character that cannot be printed")
-        assignments = self._block.setdefault(match["name"], [])
-        if match["operator"] == "=" and assignments:
-            self._refuse(f"{match['name']} has a value already, from line {assignments[0][1].line}")
-        assignments.append((match["operator"], Attribute(values, self._line)))
+        name, values = match["name"], tuple(match["values"].split())
+        if any(not word.isprintable() for word in values):
+            self._refuse(f"{name} holds a character that cannot be printed")
+        before = next((each for each in self._assignments if each.name == name), None)
+        if before is not None and name not in CUMULATIVE:
+            self._refuse(f"{name} has a value already, from line {before.line}")
+        self._assignments.append(Assignment(name, match["operator"], values, self._line))
 
     def _close(self) -> None:
-        if self._header is None or self._block is None:
+        if self._header is None or self._assignments is None:
             self._refuse("} without a block")
         kind, name, line = self._header
+        block = Block(name, line, self._line, tuple(self._assignments))
         if kind == _DEFAULTS:
             if self._defaults is not None:
                 self._refuse("there is a defaults block already")
-            self._defaults = self._merge(self._block, {})
+            self._defaults = block
         else:
-            if any(name == other for other, _, _ in self._pending):
-                self._refuse(f"there is a service {name!r} already")
-            if len(self._pending) == _MAX_SERVICES:
-                self._refuse(f"there are more than {_MAX_SERVICES} services")
-            self._pending.append((name, line, self._block))
-        self._header = self._block = None
-
-    @staticmethod
-    def _merge(
-        block: Mapping[str, list[tuple[str, Attribute]]], defaults: Mapping[str, Attribute]
-    ) -> dict[str, Attribute]:
-        """Carry the assignments out, in their order, on top of the defaults."""
-        merged = dict(defaults)
-        for name, assignments in block.items():
-            for operator, attribute in assignments:
-                before = merged[name].values if name in merged else ()
-                if operator == "=":
-                    values = attribute.values
-                elif operator == "+=":
-                    values = before + attribute.values
-                else:
-                    values = tuple(word for word in before if word not in attribute.values)
-                merged[name] = Attribute(values, attribute.line)
-        return merged
+            if any(block.service == other.service for other in self._services):
+                self._refuse(f"there is a service {block.service!r} already")
+            if len(self._services) == _MAX_BLOCKS:
+                self._refuse(f"there are more than {_MAX_BLOCKS} services")
+            self._services.append(block)
+        self._header = self._assignments = None

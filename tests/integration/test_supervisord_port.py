@@ -24,7 +24,7 @@ from pfdcmd.errors import ServiceFault, SupervisorFault
 from pfdcmd.service.config import ServiceConfig
 
 STAND_IN = """
-import json, os, pathlib, signal, socket, struct, sys, threading, time
+import json, os, pathlib, signal, socket, struct, sys, threading, time, zlib
 
 configuration = json.loads(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
 if not pathlib.Path(configuration["data_dir"]).is_dir():
@@ -54,18 +54,42 @@ def echo(body):
 ANSWERS = {1: accept, 4: echo, 5: lambda body: (6, body)}
 
 def serve(connection):
+    serving.append(connection)
+    try:
+        answer(connection)
+    finally:
+        serving.remove(connection)
+
+def answer(connection):
     with connection, connection.makefile("rb") as stream:
         while len(header := stream.read(6)) == 6:
             kind, length = struct.unpack(">BxI", header)
             kind, body = ANSWERS[kind](stream.read(length))
             connection.sendall(struct.pack(">BxI", kind, len(body)) + body)
 
+serving, is_draining = [], False
+
+def report():
+    values = dict(pid=os.getpid(), heartbeat=time.monotonic(), is_draining=is_draining, associations_open=len(serving))
+    values |= dict(associations_total=0, images=0, size_bytes=0, refused={}, last_error="")
+    text = json.dumps(values).encode()
+    path = pathlib.Path(sys.argv[sys.argv.index("--report-file") + 1])
+    path.with_suffix(".new").write_bytes(b"%08x " % zlib.crc32(text) + text)
+    path.with_suffix(".new").rename(path)
+
+def keep_reporting():
+    while True:
+        report()
+        time.sleep(0.05)
+
 def drain():
-    while threading.active_count() > 2:
+    while serving:
         time.sleep(0.02)
     os._exit(0)
 
 def end(*_):
+    global is_draining
+    is_draining = True
     listening.close()
     threading.Thread(target=drain).start()
     while True:
@@ -73,6 +97,7 @@ def end(*_):
 
 listening = socket.socket(fileno=0)
 signal.signal(signal.SIGTERM, end)
+threading.Thread(target=keep_reporting, daemon=True).start()
 while True:
     threading.Thread(target=serve, args=(listening.accept()[0],)).start()
 """
@@ -158,9 +183,12 @@ class Site:
         finally:
             port.close()
 
-    def apply(self, service):
+    def apply(self, *services, retained=()):
         with self.supervisord() as port:
-            asyncio.run(port.apply(service))
+            steps, failed = asyncio.run(port.apply(services, retained))
+        for fault in failed.values():
+            raise SupervisorFault(fault)
+        return steps
 
     def shutdown(self):
         with self.supervisord() as port:
@@ -213,7 +241,7 @@ def test_another_pfdcm_finds_what_runs(site):
     site.apply(site.service)
     before = site.workers(), site.supervisors()
     with site.supervisord() as other:
-        asyncio.run(other.apply(site.service))
+        asyncio.run(other.apply([site.service]))
     assert (site.workers(), site.supervisors()) == before
 
 
@@ -245,7 +273,8 @@ def test_other_directories_are_taken_up_with_nobody_refused(site):
     site.apply(site.service)
     before = site.workers()
     with Arrivals(site.service.port) as arrivals:
-        site.apply(replace(site.service, data_dir=str(site.directory / "other")))
+        for number in range(3):
+            site.apply(replace(site.service, data_dir=str(site.directory / ("other", "data")[number % 2])))
     assert (arrivals.refused, arrivals.made > 50) == (0, True)
     after = site.workers()
     assert (len(after), after & before) == (2, set())
@@ -261,6 +290,79 @@ def test_workers_killed_while_connections_arrive_refuse_none(site):
             wait_until(lambda before=before: len(site.workers() - before) == 2)
     wait_until(site.answers)
     assert (arrivals.refused, arrivals.made > 50) == (0, True)
+
+
+def test_a_change_lets_an_open_association_finish_and_serves_the_next_at_once(site):
+    alone = replace(site.service, workers=1)
+    site.apply(alone)
+    with open_association(site.service.port) as first:
+        site.apply(replace(alone, data_dir=str(site.directory / "other")))
+        assert site.answers()
+        assert first.send_c_echo().Status == 0
+        assert len(site.workers()) == 2
+    with site.supervisord() as port:
+        wait_until(lambda: asyncio.run(port.look_after(30.0)) and len(asyncio.run(port.observe())) == 1)
+    assert len(site.workers()) == 1
+    assert len(list((site.state / "services").glob("*.json"))) == 1
+
+
+def test_a_worker_that_hangs_is_replaced_and_others_are_not(site):
+    site.apply(site.service)
+    hung, other = sorted(site.workers())
+    os.kill(hung, signal.SIGSTOP)
+    with site.supervisord() as port:
+        wait_until(lambda: asyncio.run(port.look_after(1.0)) and hung not in site.workers())
+        wait_until(lambda: len(site.workers()) == 2)
+    assert other in site.workers()
+
+
+def test_a_service_on_ipv6(site):
+    site.apply(replace(site.service, bind="::1"))
+    assert answers_echo(("::1", site.service.port), 3.0)
+    assert is_refused(site.service.port)
+
+
+def test_a_worker_that_keeps_dying_is_given_up_with_its_last_words(site):
+    site.apply(site.service)
+    for name in ("data", "log", "tmp"):
+        (site.directory / name).rename(site.directory / f"{name}-away")
+    for pid in site.workers():
+        os.kill(pid, signal.SIGKILL)
+    with site.supervisord() as port:
+        wait_until(lambda: {each.worker.state for each in asyncio.run(port.observe())} == {"FATAL"}, 30)
+        assert all("the data directory is not there" in each.last_words for each in asyncio.run(port.observe()))
+        for name in ("data", "log", "tmp"):
+            (site.directory / f"{name}-away").rename(site.directory / name)
+        asyncio.run(port.apply([site.service]))
+    assert site.answers()
+
+
+def test_several_services_swap_their_ports(site):
+    other = replace(site.service, name="other", port=free_port())
+    site.apply(site.service, other)
+    site.apply(replace(site.service, port=other.port), replace(other, port=site.service.port))
+    assert site.answers()
+    assert site.answers(other.port)
+    groups = {path.stem for path in (site.state / "services").glob("*.applied")}
+    assert groups == {f"dicomlistener-{other.port}", f"other-{site.service.port}"}
+
+
+def test_a_service_that_is_retained_is_neither_changed_nor_ended(site):
+    other = replace(site.service, name="other", port=free_port())
+    site.apply(site.service, other)
+    before = site.workers()
+    site.apply(other, retained=["dicomlistener"])
+    assert site.workers() == before
+    site.apply(other)
+    assert len(site.workers()) == 2
+    assert is_refused(site.service.port)
+
+
+def test_one_that_cannot_start_does_not_keep_others_from_it(site):
+    broken = replace(site.service, name="broken", port=free_port(), data_dir=str(site.directory / "missing"))
+    with pytest.raises(SupervisorFault, match="broken does not start"):
+        site.apply(broken, site.service)
+    assert site.answers()
 
 
 def test_another_number_of_workers(site):
@@ -290,7 +392,7 @@ def test_a_taken_port_is_said_to_be_taken(site):
 
 
 def test_an_address_that_is_not_ours_is_named(site):
-    with pytest.raises(SupervisorFault, match=r"192\.0\.2\.1:"):
+    with pytest.raises(SupervisorFault, match=r"192\.0\.2\.1,"):
         site.apply(replace(site.service, bind="192.0.2.1"))
 
 
@@ -331,7 +433,7 @@ def test_two_pfdcms_start_one_supervisord(site):
     with site.supervisord() as one, site.supervisord() as other:
 
         async def both():
-            await asyncio.gather(one.apply(site.service), other.apply(site.service))
+            await asyncio.gather(one.apply([site.service]), other.apply([site.service]))
 
         asyncio.run(both())
     assert (len(site.supervisors()), len(site.workers())) == (1, 2)
@@ -352,8 +454,8 @@ def test_another_service_is_left_alone(site):
     other = replace(site.service, name="other", port=free_port())
     site.apply(site.service)
     before = site.workers()
-    site.apply(other)
-    site.apply(replace(other, port=free_port()))
+    site.apply(site.service, other)
+    site.apply(site.service, replace(other, port=free_port()))
     assert before < site.workers()
     assert (len(site.workers()), site.answers()) == (4, True)
 
@@ -365,5 +467,5 @@ def test_state_is_private_and_a_state_directory_that_cannot_be_used_is_named(sit
     for directory in (Path("/proc/nowhere"), tmp_path / ("x" * 90)):
         port = Supervisord(directory, 5.0)
         with pytest.raises(ServiceFault, match="--stateDir"):
-            asyncio.run(port.apply(site.service))
+            asyncio.run(port.apply([site.service]))
         port.close()

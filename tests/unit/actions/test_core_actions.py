@@ -25,6 +25,7 @@ def make_context(tree=None, **environ):
         tree=Tree(tree or {}),
         environ=environ,
         host=FakeHost(),
+        listeners=SimpleNamespace(listing=dict),
         now=lambda: datetime(2026, 11, 22, 11, 42, 24, 217160),
         has_quit=False,
     )

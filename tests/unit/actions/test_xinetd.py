@@ -10,9 +10,12 @@ import pytest
 
 from pfdcmd.actions.context import Context
 from pfdcmd.actions.xinetd import xinetd
-from pfdcmd.errors import ParameterFault, StorageFault, SupervisorFault
+from pfdcmd.errors import ParameterFault, ServiceFileFault, StorageFault, SupervisorFault
+from pfdcmd.service.catalogue import Reading, make_catalogue
+from pfdcmd.service.plan import Difference, Reload
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
+from pfdcmd.wire.xinetdconf import parse_service_file
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "daemon.json").read_text())
 STEPS = {step["id"]: step for scenario in GOLDEN["scenarios"] for step in scenario["steps"]}
@@ -42,9 +45,13 @@ class FakeFiles:
 
 
 class FakeListeners:
-    def __init__(self):
+    """Reloads what the fake files declare, the legacy one and others; nothing runs."""
+
+    def __init__(self, files):
+        self.files = files
         self.applied = []
         self.fault = None
+        self.failed = {}
         self.inside = 0
         self.most_inside = 0
         self._lock = asyncio.Lock()
@@ -54,14 +61,23 @@ class FakeListeners:
         async with self._lock:
             yield
 
-    async def apply(self, service):
+    async def reload(self):
         self.inside += 1
         self.most_inside = max(self.inside, self.most_inside)
         await asyncio.sleep(0)
         self.inside -= 1
         if self.fault:
             raise self.fault
-        self.applied.append(service)
+        parsed, faults = [], {}
+        for name, text in self.files.texts.items():
+            if not name.endswith(".new"):
+                try:
+                    parsed.append(parse_service_file(text, name))
+                except ServiceFileFault as fault:
+                    faults[name] = fault.message
+        catalogue = make_catalogue(Reading(tuple(parsed), faults), [], workers=2, drain_seconds=60, is_there={})
+        self.applied += [each for each in catalogue.services if each.declared_in == FILE]
+        return Reload(Difference(failed=self.failed, faults=catalogue.faults), catalogue.services)
 
 
 @pytest.fixture
@@ -78,7 +94,8 @@ def context():
             },
         }
     )
-    return Context(Settings(), tree, None, FakeListeners(), FakeFiles(), None, {}, None, None)
+    files = FakeFiles()
+    return Context(Settings(), tree, None, FakeListeners(files), files, None, {}, None, None)
 
 
 def call(context, thing, do):
@@ -145,7 +162,7 @@ def test_a_service_file_that_cannot_be_written_says_where_else(context):
 
 
 def test_a_listener_that_does_not_come_up_is_status_false_with_the_reason(context):
-    context.listeners.fault = SupervisorFault("Port 10402 is taken by another program.")
+    context.listeners.failed = {"dicomlistener": "Port 10402 is taken by another program."}
     reply = call(context, "service", "everything")
     assert reply["status"] is False
     assert reply["msg"] == reply["d_ret"]["d_ret"]["service"]["stderr"] == "Port 10402 is taken by another program."
@@ -165,6 +182,29 @@ def test_a_disabled_service_is_applied_and_reported(context):
 def test_a_broken_service_file_is_reported_with_its_line(context):
     context.files.texts[FILE] = "service x\n{\nport = 1\nport = 2\n}"
     assert call(context, "service", "restart")["msg"].startswith(f"{FILE}:4:")
+
+
+OTHER = "service other\n{\nport = 104\nserver_args = -t /t -l /l -d /d\n}"
+
+
+def test_another_file_with_a_fault_is_told_beside_the_success(context):
+    call(context, "file", "install")
+    context.files.texts["/services.d/other"] = OTHER.replace("104", "none")
+    reply = call(context, "service", "restart")
+    assert reply["status"] is True
+    assert reply["d_ret"]["stderr"].startswith("/services.d/other:3: port must be")
+    assert reply["d_ret"]["stdout"] == STEPS["xinetd-service-restart"]["reply"]["d_ret"]["stdout"]
+
+
+def test_restart_with_services_in_the_directory_alone(context):
+    context.files.texts["/services.d/other"] = OTHER
+    assert call(context, "service", "restart")["status"] is True
+
+
+def test_a_supervisor_that_fails_is_told(context):
+    call(context, "file", "install")
+    context.listeners.fault = SupervisorFault("The listener's supervisor does not start: no.")
+    assert call(context, "service", "restart")["msg"] == "The listener's supervisor does not start: no."
 
 
 def test_restart_without_a_service_file(context):

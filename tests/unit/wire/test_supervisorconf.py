@@ -1,6 +1,5 @@
 """supervisord's configuration, as supervisord itself reads it."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from pfdcmd.service.config import ServiceConfig
 from pfdcmd.wire.supervisorconf import (
     SupervisorPaths,
     check_state_dir,
-    format_listener_configuration,
     format_supervisord_conf,
 )
 
@@ -32,19 +30,28 @@ def read_back(tmp_path, paths, services, interpreter="/usr/bin/python3"):
 def test_supervisord_reads_what_was_meant(tmp_path):
     paths = SupervisorPaths(tmp_path / "50%-done")
     paths.state_dir.mkdir()
-    options = read_back(tmp_path, paths, [A, replace(A, name="b", port=10403)], "/opt/py%v/my python")
+    options = read_back(
+        tmp_path,
+        paths,
+        [("a-10402.1", A), ("b-10403", replace(A, name="b", port=10403, bind="::1"))],
+        "/opt/py%v/my python",
+    )
     (server,) = options.server_configs
     assert (server["file"], server["chmod"]) == (str(paths.socket), 0o700)
     assert (options.logfile, options.pidfile) == (str(paths.log_file), str(paths.pid_file))
     first, second = options.process_group_configs
-    assert (first.name, second.name) == ("a-10402", "b-10403")
+    assert (first.name, second.name) == ("a-10402.1", "b-10403")
     assert first.socket_config.addr() == ("127.0.0.1", 10402)
     assert first.socket_config.get_backlog() == 1024
     assert [process.name for process in first.process_configs] == ["worker-0", "worker-1", "worker-2"]
     process = first.process_configs[1]
-    configuration = paths.state_dir / "services" / "a-10402.json"
-    assert process.command == f"'/opt/py%v/my python' -P -m listener.cli --config {configuration}"
-    assert process.stdout_logfile == str(paths.state_dir / "log" / "a-10402-1.log")
+    report = paths.state_dir / "live" / "a-10402.1-1.report"
+    assert report == paths.report("a-10402.1", 1)
+    configuration = paths.state_dir / "services" / "a-10402.1.json"
+    assert (
+        process.command == f"'/opt/py%v/my python' -P -m listener.cli --config {configuration} --report-file {report}"
+    )
+    assert process.stdout_logfile == str(paths.state_dir / "log" / "a-10402.1-1.log")
     assert process.stopwaitsecs > 30
     assert process.redirect_stderr
 
@@ -52,25 +59,18 @@ def test_supervisord_reads_what_was_meant(tmp_path):
 def test_the_example_in_etc_is_what_is_written():
     text = format_supervisord_conf(
         SupervisorPaths(Path("/var/lib/pfdcm")),
-        [ServiceConfig("dicomlistener", "0.0.0.0", 10402, "/dicom/data", "/dicom/log", "/dicom/tmp", 2)],
+        [
+            (
+                "dicomlistener-10402",
+                ServiceConfig("dicomlistener", "0.0.0.0", 10402, "/dicom/data", "/dicom/log", "/dicom/tmp", 2),
+            )
+        ],
         interpreter="/usr/bin/python3",
         user="root",
         file_limit=16_384,
     )
     example = (Path(__file__).parents[3] / "etc" / "supervisord.conf").read_text()
     assert example.partition("\n\n")[2] == text
-
-
-def test_the_listener_is_told_where_to_file():
-    assert json.loads(format_listener_configuration(A)) == {
-        "service": "a",
-        "bind": "127.0.0.1",
-        "port": 10402,
-        "data_dir": "/data",
-        "log_dir": "/log",
-        "tmp_dir": "/tmp",
-        "drain_seconds": 30,
-    }
 
 
 @pytest.mark.parametrize("directory", ["state", "/a b", "/a;b", "/a\nb", "/" + "x" * 82, "/" + "ä" * 41])
