@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test check format debian bench clean
+.PHONY: help demo test check format debian bench bench-plot clean image image-test
 help:
 	@echo "make demo    see the main job work: a PACS, pfdcm and its listener, in a temporary directory"
 	@echo "make test    every test, against the real Orthanc, DCMTK, supervisord and pfurl"
 	@echo "make check   the quick part: format, lint, types, import layers, unit tests"
-	@echo "make bench   timings beside the peers'"
+	@echo "make bench   timings beside the peers', minutes; make bench-plot draws them"
+	@echo "make image, make image-test   the container image with docker or podman, and its test"
 
 $(VENV)/.%: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +32,15 @@ debian:
 test: $(VENV)/.test debian check
 	$(BIN)/pytest -q tests/integration tests/acceptance
 
+# docker's or podman's image `pfdcm`; IMAGE_OPTIONS go to the build
+image:
+	@engine=docker; docker info >/dev/null 2>&1 || engine=podman; \
+	$$engine build -t pfdcm --build-arg VERSION="$$(sed -n 's/__version__ = "\(.*\)"/\1/p' pfdcmd/__init__.py)" \
+	    --build-arg REVISION="$$(git rev-parse HEAD)" $(IMAGE_OPTIONS) .
+
+image-test: $(VENV)/.test $(VENV)/.image
+	@tests/image/with-engine $(BIN)/pytest -q -s tests/image
+
 format: $(VENV)/.test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -38,7 +48,13 @@ format: $(VENV)/.test
 bench: $(VENV)/.test debian
 	$(BIN)/python -m tests.bench.api
 	$(BIN)/python -m tests.bench.query
-	$(BIN)/python -m tests.bench.ingest $(BENCH)
+	$(BIN)/python -m tests.bench.retrieve
+	@mkdir -p build
+	$(BIN)/python -m tests.bench.ingest --json build/ingest.json $(BENCH)
+
+# draws what the last `make bench` measured
+bench-plot: $(VENV)/.bench
+	$(BIN)/python -m tests.bench.plot build/ingest.json docs/performance.png
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
