@@ -53,9 +53,10 @@ class Groups:
             if not all(worker.state in LEAVING for worker in workers)
         }
 
-    def bring_up(self, wanted: Mapping[str, ServiceConfig]) -> dict[str, str]:
-        """Bring up new groups, all at once. Returns: group -> why it is not up; what is left of those is removed.
+    def bring_up(self, wanted: Mapping[str, ServiceConfig], is_up: Callable[[str], None]) -> dict[str, str]:
+        """Bring up new groups, all at once; is_up is called with each as soon as it serves.
 
+        Returns: group -> why it is not up; what is left of those is ended.
         Raises: SupervisorFault: the supervisor failed. StorageFault: a file cannot be written.
         """
         faults: dict[str, str] = {}
@@ -71,16 +72,23 @@ class Groups:
             if fault:
                 faults[group] = fault
         started = {group: service for group, service in wanted.items() if group not in faults}
-        faults |= self.await_serving(started)
+
+        def take_on(group: str) -> None:
+            save_record(self._paths, group, started[group])
+            is_up(group)
+
+        faults |= self.await_serving(started, take_on)
         for group in faults:
             self._rpc.stop(group)
-        for group, service in started.items():
-            if group not in faults:
-                save_record(self._paths, group, service)
         return faults
 
-    def await_serving(self, groups: Mapping[str, ServiceConfig]) -> dict[str, str]:
-        """Wait until each group has a worker that takes connections. Returns: group -> why it has none."""
+    def await_serving(
+        self, groups: Mapping[str, ServiceConfig], is_up: Callable[[str], None] = lambda _: None
+    ) -> dict[str, str]:
+        """Wait until each group has a worker that takes connections; is_up is called with each that has.
+
+        Returns: group -> why it has none.
+        """
         faults: dict[str, str] = {}
         waiting = dict(groups)
         deadline = time.monotonic() + self._start_seconds
@@ -90,6 +98,7 @@ class Groups:
                 workers = by_name.get(group, [])
                 if serves(self._paths, workers):
                     del waiting[group]
+                    is_up(group)
                 elif all(worker.state in ENDED for worker in workers):
                     faults[group] = f"{service.name} does not start: {self.explain(workers)}"
                     del waiting[group]
@@ -110,14 +119,17 @@ class Groups:
                 self._rpc.start(worker)
 
     def retire(self, groups: Iterable[str]) -> None:
-        """Have groups take nothing new; return when each has ended, or is finishing what is open.
+        """Have groups take nothing new; returns at once. Raises: SupervisorFault: a record cannot be taken back."""
+        for group in groups:
+            forget_record(self._paths, group)
+            self._rpc.stop(group)
+
+    def await_retired(self, groups: Iterable[str]) -> None:
+        """Return when each of these groups has ended, or is finishing what is open.
 
         Raises: SupervisorFault: one does neither.
         """
         waiting = list(groups)
-        for group in waiting:
-            forget_record(self._paths, group)
-            self._rpc.stop(group)
         self._wait(
             lambda: all(self._has_left(group) for group in waiting),
             _LEAVE_SECONDS,

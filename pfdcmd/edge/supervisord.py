@@ -128,17 +128,27 @@ class Supervisord:
         kept = _services(by_kind[StepKind.KEEP])
         wanted = _services(by_kind[StepKind.ADD] + by_kind[StepKind.SUCCEED])
         names = {step.group: step.service_name for step in steps}
+        former: dict[str, list[str]] = {}
+        for step in by_kind[StepKind.RETIRE]:
+            former.setdefault(step.service_name, []).append(step.group)
         for group in kept:
             self._groups.start_ended(group)
-        if by_kind[StepKind.RELEASE]:
-            self._groups.retire(step.group for step in by_kind[StepKind.RELEASE])
-        faults = self._groups.bring_up(wanted) if wanted else {}
+        ending = [step.group for step in by_kind[StepKind.RELEASE]]
+        self._groups.retire(ending)
+        self._groups.await_retired(ending)
+
+        def retire_former(group: str) -> None:
+            ending.extend(groups := former.pop(names[group], []))
+            self._groups.retire(groups)
+
+        # removed services, and stale groups of unchanged ones; those of changed services when their successor serves
+        for name in former.keys() - {names[group] for group in wanted}:
+            self._groups.retire(former[name])
+            ending += former[name]
+        faults = self._groups.bring_up(wanted, retire_former) if wanted else {}
         faults |= self._groups.await_serving(kept)
-        failed = {names[group]: fault for group, fault in faults.items()}
-        ending = [step.group for step in by_kind[StepKind.RETIRE] if step.service_name not in failed]
-        if ending:
-            self._groups.retire(ending)
-        return failed
+        self._groups.await_retired(ending)
+        return {names[group]: fault for group, fault in faults.items()}
 
     def _observe(self) -> list[Observed]:
         try:
