@@ -6,6 +6,7 @@ Source: xinetd.conf(5), `user group groups nice rlimit_as rlimit_files umask`.
 from __future__ import annotations
 
 import grp
+import importlib
 import os
 import pwd
 import resource
@@ -52,6 +53,8 @@ def _become(config: Config) -> None:
     groups = os.getgrouplist(user.pw_name, gid) if config.has_supplementary_groups else [gid]
     for directory in (config.data_dir, config.log_dir, config.tmp_dir):
         _hand_over(Path(directory), user.pw_uid, gid)
+    # what is imported with the first peer may lie where only root can read
+    importlib.import_module("listener.connection")
     try:
         os.setgroups(groups)
         os.setgid(gid)

@@ -168,17 +168,18 @@ class Server:
             opened.socket.close()
 
     def _run(self, opened: _Open, peer: str, entry: int) -> None:
-        # Not before the first peer: what negotiates and reads images takes 20 MB and a quarter of a second to import.
-        from listener.connection import Connection  # noqa: PLC0415
-
-        series = SeriesOfAssociation(self._registry, self._config.max_open_series)
-        connection = Connection(opened.socket, peer, self._config, self._spool, series, opened.refusal)
-        opened.connection = connection
         try:
+            # Not before the first peer: what negotiates and reads images takes 20 MB and a quarter of a second.
+            from listener.connection import Connection  # noqa: PLC0415
+
+            series = SeriesOfAssociation(self._registry, self._config.max_open_series)
+            connection = Connection(opened.socket, peer, self._config, self._spool, series, opened.refusal)
+            opened.connection = connection
             connection.serve()
             self._count(opened, connection)
             self._write_run_log(opened, connection, peer)
         finally:
+            opened.socket.close()
             self._let_go(threading.current_thread(), entry)
 
     def _let_go(self, thread: threading.Thread, entry: int) -> None:
