@@ -16,8 +16,8 @@ from pathlib import Path
 from pfdcmd.errors import ServiceFault
 from pfdcmd.service.config import ServiceConfig
 
-BACKLOG = 1024
-"""Connections that wait for a worker; storescp asks for 1, nginx for 511."""
+BACKLOG = 4096
+"""Connections that wait while no worker lives: Linux's own limit (listen(2), somaxconn); storescp asks for 1."""
 
 _SOCKET_PATH_MAX_BYTES = 107
 """unix(7): sun_path is 108 bytes, the last of them NUL."""

@@ -95,7 +95,7 @@ class Arrivals:
     def _connect(self):
         while not self._stop.wait(0.001):
             try:
-                with socket.create_connection(("127.0.0.1", self._port), timeout=10):
+                with socket.create_connection(("127.0.0.1", self._port), timeout=30):
                     self.made.append(time.monotonic())
             except ConnectionRefusedError:
                 self.refused.append(time.monotonic())
