@@ -42,7 +42,7 @@ def test_supervisord_reads_what_was_meant(tmp_path):
     first, second = options.process_group_configs
     assert (first.name, second.name) == ("a-10402.1", "b-10403")
     assert first.socket_config.addr() == ("127.0.0.1", 10402)
-    assert first.socket_config.get_backlog() == 1024
+    assert first.socket_config.get_backlog() == 4096
     assert [process.name for process in first.process_configs] == ["worker-0", "worker-1", "worker-2"]
     process = first.process_configs[1]
     report = paths.state_dir / "live" / "a-10402.1-1.report"
