@@ -9,12 +9,12 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
-from engine import HOST, images
+from engine import HOST, free_ports, images
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs" / "container.md"
 MANIFEST = REPOSITORY / "etc" / "kubernetes.yaml"
-PORTS = (4055, 10402, 8042, 4242, 14055)
+PORTS = (4055, 8042, 4242, 14055)
 SECONDS = 300
 KUBERNETES_VERSIONS = ("1.28", kubernetes_validate.latest_version())
 MARK = "== block "
@@ -45,7 +45,12 @@ def outputs():
     taken = [port for port in PORTS if not is_free(port)]
     assert not taken, f"the document's ports are taken: {taken}"
     script = "".join(f"echo '{MARK}{number}'\n{block}\n" for number, block in enumerate(blocks()))
-    environment = {**os.environ, "COMPOSE_PROJECT_NAME": "pfdcmdocument", "IMAGES": str(images()[0].parents[2])}
+    environment = {
+        **os.environ,
+        "COMPOSE_PROJECT_NAME": "pfdcmdocument",
+        "IMAGES": str(images()[0].parents[2]),
+        "PFDCM_DICOM_PORT": str(free_ports(1)[0]),
+    }
     try:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
