@@ -43,6 +43,7 @@ def test_its_metadata():
     assert config["User"].split(":")[0] not in ("", "0", "root")
     assert set(config["ExposedPorts"]) == {"4055/tcp", "10402/tcp"}
     assert set(config["Volumes"]) == {"/dicom", "/var/lib/pfdcm"}
+    assert config["Cmd"] == ["--forever", "--httpResponse"]
     labels = config["Labels"]
     assert labels["org.opencontainers.image.title"] == "pfdcm"
     assert labels["org.opencontainers.image.licenses"] == "MIT"

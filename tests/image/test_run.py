@@ -31,7 +31,7 @@ def test_an_argument_that_is_not_known_is_refused_with_status_2():
     assert "--frobnicate" in done.stderr
 
 
-def test_it_serves_without_arguments_and_says_that_it_is_open_to_all():
+def test_it_says_that_it_is_open_to_all_and_how_to_narrow_it():
     with running() as pfdcm:
         assert "open on every interface" in pfdcm.log
         assert "-p 127.0.0.1:4055:4055" in pfdcm.log

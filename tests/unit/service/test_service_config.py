@@ -28,6 +28,11 @@ def test_group_and_local_address_name_the_port():
     assert parse_service(declare(interface="127.0.0.3"), 2).local_address == ("127.0.0.3", 10402)
 
 
+def test_the_sites_drain_is_taken_where_the_service_says_none():
+    assert parse_service(declare(), 2).drain_seconds == 60
+    assert parse_service(declare(), 2, 9).drain_seconds == 9
+
+
 def test_disable_is_read():
     assert parse_service(declare(disable="yes"), 2).is_disabled
     assert not parse_service(declare(), 2).is_disabled
