@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test check format debian bench bench-plot clean image image-test
+.PHONY: help demo test reload check format debian bench bench-plot clean image image-test
 help:
 	@echo "make demo    see the main job work: a PACS, pfdcm and its listener, in a temporary directory"
 	@echo "make test    every test, against the real Orthanc, DCMTK, supervisord and pfurl"
@@ -40,6 +40,10 @@ image:
 
 image-test: $(VENV)/.test $(VENV)/.image
 	@tests/image/with-engine $(BIN)/pytest -q -s tests/image
+
+# what `make test` does with 400 images: all services change while one receives 2,000
+reload: $(VENV)/.test debian
+	RELOAD_IMAGES=2000 $(BIN)/pytest -q tests/acceptance/test_service_reload.py
 
 format: $(VENV)/.test
 	$(BIN)/ruff format .
