@@ -64,16 +64,32 @@ def make_catalogue(
     is_uncertain = reading.is_uncertain or any(f.defaults and f.file_name in declared.faults for f in reading.files)
     if is_uncertain:
         return Catalogue((), faults, frozenset(each.name for each in running))
-    wanted = {name: each for name, each in services.items() if each.declared_in not in faults}
-    read = _read_well(reading, faults)
-    retained = {
-        each.name
-        for each in running
-        if each.name not in wanted
-        and each.declared_in not in read
-        and (each.declared_in in foreign or (faults and is_there.get(each.declared_in)))
-    }
-    return Catalogue(tuple(wanted.values()), faults, frozenset(retained))
+    while True:
+        wanted = {name: each for name, each in services.items() if each.declared_in not in faults}
+        read = _read_well(reading, faults)
+        retained = [
+            each
+            for each in running
+            if each.name not in wanted
+            and each.declared_in not in read
+            and (each.declared_in in foreign or (faults and is_there.get(each.declared_in)))
+        ]
+        clashes = {
+            service.declared_in: f"{service.declared_in}: port {service.port} belongs to service {holder!r}, "
+            "which goes on until its file is mended."
+            for service in wanted.values()
+            if (holder := _holder(service, retained))
+        }
+        if not clashes:
+            return Catalogue(tuple(wanted.values()), faults, frozenset(each.name for each in retained))
+        faults |= clashes
+
+
+def _holder(service: ServiceConfig, retained: Iterable[ServiceConfig]) -> str:
+    """The retained service that has the service's port; empty when none has."""
+    if service.is_disabled:
+        return ""
+    return next((each.name for each in retained if overlap(service.address, each.address)), "")
 
 
 def _read_well(reading: Reading, faults: Mapping[str, str]) -> set[str]:
