@@ -30,12 +30,13 @@ from pfdcmd.edge.host import Host
 from pfdcmd.edge.http import HttpServer
 from pfdcmd.edge.pacsnet import PacsNet
 from pfdcmd.edge.places import make_state_directory, service_file_path, services_directory
-from pfdcmd.edge.runfile import Run, announce, withdraw
+from pfdcmd.edge.runfile import Run, announce, claimed, withdraw
 from pfdcmd.edge.servicefiles import ServiceFiles
 from pfdcmd.edge.superserver import SuperServer
 from pfdcmd.edge.supervisord import Supervisord
 from pfdcmd.edge.treefile import TreeFile, load_tree_file
-from pfdcmd.errors import Fault, MessageFault, StorageFault, TreeFault
+from pfdcmd.errors import Fault, MessageFault, PeerConfigurationFault, StorageFault, TreeFault
+from pfdcmd.pacs.peer import parse_peer
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
 from pfdcmd.wire.pfdialect import Call, decode_message, parse_json
@@ -114,8 +115,11 @@ def _text(leaf: object) -> str:
     return leaf if isinstance(leaf, str) else ""
 
 
-def make_tree(settings: Settings, environ: Mapping[str, str], service_file: Path) -> Tree:
-    """The tree at start: the defaults, what was saved, what --setPACS says. Raises: TreeFault: loading failed."""
+def make_tree(settings: Settings, environ: Mapping[str, str], service_file: Path, *, is_strict: bool = False) -> Tree:
+    """The tree at start: the defaults, what was saved, what --setPACS says.
+
+    Raises: TreeFault: loading failed; when strict, also a --setPACS that cannot be used, which else is only logged.
+    """
     dicom_dir = str(Path(settings.dicom_dir).absolute())
     content = initial_tree(
         dataclasses.replace(settings, dicom_dir=dicom_dir), version=__version__, service_file=str(service_file)
@@ -131,8 +135,20 @@ def make_tree(settings: Settings, environ: Mapping[str, str], service_file: Path
             tree.merge("/PACS", entries)
             replace_from_environment(tree, "%HOST_IP", environ)
         except Fault as fault:
+            if is_strict:
+                raise TreeFault(f"--setPACS cannot be used: {fault.message}") from fault
             _log.error("--setPACS is not used: %s", fault.message)
     return tree
+
+
+def check_pacs_entries(tree: Tree) -> None:
+    """Raises: TreeFault: an entry below /PACS that no query could use, by name."""
+    entries = tree.get("/PACS")
+    for name, entry in entries.items() if isinstance(entries, Mapping) else ():
+        try:
+            parse_peer(entry)
+        except PeerConfigurationFault as fault:
+            raise TreeFault(f"/PACS/{name}: {fault.message}") from fault
 
 
 def _take_over(tree: Tree, file: Path) -> None:
@@ -154,21 +170,26 @@ async def serve(settings: Settings, environ: Mapping[str, str]) -> None:
     ending = asyncio.Event()
     signalled = _end_on_signals(ending)
     async with assemble(settings, environ, ending) as program:
-        server = HttpServer(settings, program.answer, answered=_nothing if settings.forever else ending.set)
-        host, port = await server.start()
-        _log.info("pfdcm %s listens on http://%s:%d", __version__, f"[{host}]" if ":" in host else host, port)
-        if ipaddress.ip_address(host).is_unspecified:
-            _log.warning(_OPEN_TO_ALL, port, port)
-        with _announced(program.state_directory, host, port, settings):
-            starting = asyncio.create_task(_start_listener(program)) if settings.start_listener else None
-            async with _watched(program.listeners, is_forever=settings.forever):
-                await ending.wait()
-                await server.stop(GRACE_SECONDS)
-                if starting is not None:
-                    await starting
-            if signalled.is_set():
-                await _end_listeners(program)
+        with claimed(program.state_directory):
+            await _serve(program, settings, ending, signalled)
     _log.info("pfdcm ends")
+
+
+async def _serve(program: Program, settings: Settings, ending: asyncio.Event, signalled: asyncio.Event) -> None:
+    server = HttpServer(settings, program.answer, answered=_nothing if settings.forever else ending.set)
+    host, port = await server.start()
+    _log.info("pfdcm %s listens on http://%s:%d", __version__, f"[{host}]" if ":" in host else host, port)
+    if ipaddress.ip_address(host).is_unspecified:
+        _log.warning(_OPEN_TO_ALL, port, port)
+    with _announced(program.state_directory, host, port, settings):
+        starting = asyncio.create_task(_start_listener(program)) if settings.start_listener else None
+        async with _watched(program.listeners, is_forever=settings.forever):
+            await ending.wait()
+            await server.stop(GRACE_SECONDS)
+            if starting is not None:
+                await starting
+        if signalled.is_set():
+            await _end_listeners(program)
 
 
 @asynccontextmanager

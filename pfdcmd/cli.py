@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
+import errno
 import os
+import re
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -13,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pfdcmd import __version__
-from pfdcmd.app import exit_code, make_tree, perform, serve
+from pfdcmd.app import check_pacs_entries, exit_code, make_tree, perform, serve
 from pfdcmd.banner import format_banner
 from pfdcmd.edge.logs import configure_logs
 from pfdcmd.errors import Fault, ParameterFault
@@ -62,7 +66,13 @@ _ANNOUNCED = ("--enableTokenAuth", "--tokenPath")
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """One line and exit status 2; --help has the rest."""
-        self.exit(2, f"{self.prog}: {' '.join(message.split())} See --help.\n")
+        words = " ".join(message.split())
+        unknown = re.match(r"unrecognized arguments: (--\w+)", words)
+        if unknown:
+            meant = difflib.get_close_matches(unknown[1], self._option_string_actions, n=1)
+            words = f"There is no option {unknown[1]}{f'; did you mean {meant[0]}?' if meant else '.'}"
+        end = "" if words[-1] in ".?" else "."
+        self.exit(2, f"{self.prog}: {words}{end} See --help.\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,7 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     once = parser.add_argument_group("instead of serving")
     once.add_argument("--msg", metavar="JSON", help="do what one message asks and print its reply")
-    once.add_argument("--test", action="store_true", help="check the settings and the files they name")
+    once.add_argument("--test", action="store_true", help="check settings, PACS entries and saved tree; open no port")
     once.add_argument("--showSettings", action="store_true", help="print every setting, as a settings file")
     once.add_argument("--version", action="store_true", help="print the version")
     once.add_argument("-x", "--desc", action="store_true", help="print the banner")
@@ -134,9 +144,13 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         return 0
     try:
         configure_logs(settings.verbosity_level, settings.debug_to_dir)
+    except OSError as error:
+        print(f"pfdcm: {settings.debug_to_dir} cannot be logged to: {error.strerror} (--debugToDir)", file=sys.stderr)
+        return 1
+    try:
         if options.test:
-            make_tree(settings, os.environ, Path(settings.service_file))
-            print("The settings and the files that they name can be used.")
+            check_pacs_entries(make_tree(settings, os.environ, Path(settings.service_file), is_strict=True))
+            print("The settings, the PACS entries and the saved tree can be used.")
             return 0
         if options.msg is not None:
             reply = asyncio.run(perform(settings, os.environ, os.fsencode(options.msg)))
@@ -149,9 +163,21 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except OSError as error:
-        print(f"pfdcm: cannot start: {error.strerror or error}", file=sys.stderr)
+        print(f"pfdcm: {_why_not_open(error, settings)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _why_not_open(error: OSError, settings: Settings) -> str:
+    """What stands against the port, and the option to change."""
+    where = f"Port {settings.port_self} of {settings.ip_self}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is taken by another program; choose another with --portSelf."
+    if error.errno == errno.EACCES:
+        return f"{where} may not be opened by this user; choose one above 1023 with --portSelf."
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return f"{settings.ip_self} is not an address of this machine; choose one with --ipSelf."
+    return f"{where} cannot be opened: {error.strerror or error}."
 
 
 def _settings(options: argparse.Namespace) -> Settings:

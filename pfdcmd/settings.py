@@ -85,6 +85,9 @@ class Settings:
     services_dir: str = _setting(
         "", "--servicesDir", "directory", "service files in xinetd's syntax; default services.d in the state directory"
     )
+    listener_bind: str = _setting(
+        "0.0.0.0", "--listenerBind", "address", "where the declared listener takes images; 127.0.0.1 for this machine"
+    )
     listener_workers: int = _setting(
         2, "--listenerWorkers", "processes", "of a listener; two, so that one may die unnoticed", minimum=1
     )

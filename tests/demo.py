@@ -40,7 +40,7 @@ def main() -> int:
     try:
         with contextlib.ExitStack() as stack:
             ports = dict(zip(("pacs", "pfdcm", "listener"), free_ports(3), strict=True))
-            say(f"Everything below happens in {directory}, on {HOST}, ports {ports}.")
+            say(f"Everything below happens in {directory}, on {HOST}.")
             stack.enter_context(pacs(directory / "pacs", ports))
             stack.enter_context(pfdcm(directory, ports["pfdcm"]))
             run_sequence(ports, directory)
@@ -175,7 +175,7 @@ def pfdcm(directory: Path, port: int) -> Iterator[None]:
     """Run pfdcm with all its directories below `directory`."""
     command = [str(Path(sys.executable).with_name("pfdcm")), "--forever", "--httpResponse"]
     command += ["--ipSelf", HOST, "--portSelf", str(port), "--dicomDir", str(directory / "dicom")]
-    command += ["--stateDir", str(directory / "state")]
+    command += ["--stateDir", str(directory / "state"), "--listenerBind", HOST]
     command += ["--serviceFile", str(directory / "state" / "services.d" / "dicomlistener")]
     with process(command, directory / "pfdcm.log"):
         wait_for("pfdcm", lambda: accepts(port), directory / "pfdcm.log")
@@ -235,9 +235,9 @@ def indent(text: str, first: str = "      ") -> str:
 
 
 def stay(port: int, directory: Path) -> None:
-    message = '{"action": "internalctl", "meta": {"var": "/", "get": "value"}}'
-    say("\nIt stays up until Ctrl-C. Try, from another terminal:\n")
-    say(f"  curl -d '{message}' http://{HOST}:{port}/api/v1/cmd")
+    message = '{"action": "PACSinteract", "meta": {"do": "query", "on": {"PatientName": "Doe*"}, "PACS": "demo"}}'
+    say("\nIt stays up until Ctrl-C (or SIGTERM). Try, from another terminal:\n")
+    say(f"  curl -s -d '{message}' http://{HOST}:{port}/api/v1/cmd")
     say(f"  find {directory}/dicom")
     say(f"  {sys.executable} -m supervisor.supervisorctl -c {directory}/state/supervisord.conf status")
     signal.pause()

@@ -104,7 +104,7 @@ def places(directory):
     directory = Path(directory)
     return (
         *("--dicomDir", str(directory / "dicom"), "--stateDir", str(directory / "state")),
-        *("--serviceFile", str(directory / "dicomlistener")),
+        *("--serviceFile", str(directory / "dicomlistener"), "--listenerBind", "127.0.0.1"),
     )
 
 

@@ -127,7 +127,8 @@ _PARTS: Mapping[tuple[str, str], Part] = {
 
 
 def _format_file(context: Context) -> str:
-    return format_service_file(_branch(context, "bin"), _branch(context, "xinetd"))
+    bind = context.settings.listener_bind
+    return format_service_file(_branch(context, "bin"), _branch(context, "xinetd"), bind)
 
 
 def _service_file(context: Context) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -136,7 +137,11 @@ def _read_text(path: Path, max_bytes: int) -> str:
 
 
 def _load(path: Path, max_bytes: int) -> str:
-    with path.open("rb") as stream:
+    # Without O_NONBLOCK the opening of a pipe waits for its other end.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
         content = stream.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise OSError(errno.EFBIG, f"it is longer than {max_bytes} bytes")

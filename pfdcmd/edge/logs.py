@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import warnings
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,12 @@ def configure_logs(verbosity: int, directory: str = "") -> None:
         handler.setFormatter(LineFormatter())
     level = _LEVELS[verbosity] if 0 <= verbosity < len(_LEVELS) else logging.DEBUG
     logging.basicConfig(level=level, handlers=handlers, force=True)
-    # These tell of every byte when debugging, identifiers of patients included.
-    for name in ("pynetdicom", "pydicom", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # What they find wrong with a peer's data is quoted from it, and when debugging they tell of every byte, identifiers
+    # of patients included. What matters of it is said by edge.pacslink, as faults.
+    for name in ("pynetdicom", "pydicom"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    warnings.simplefilter("ignore")
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -1,13 +1,18 @@
 """The run file: where a running pfdcm says, in its state directory, how it can be asked whether it is ready.
 
 It is written once the port is open and taken away at the end; one that a killed pfdcm left names a port that nobody
-answers on, which is what its reader finds out anyway.
+answers on, which is what its reader finds out anyway. A lock beside it keeps a second pfdcm from the same directory:
+its end would end the first one's listeners.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +20,7 @@ from pfdcmd.edge.atomicfile import replace_text
 from pfdcmd.errors import StorageFault
 
 _NAME = "pfdcm.run"
+_LOCK = "pfdcm.lock"
 _MAX_BYTES = 4096
 
 
@@ -31,6 +37,32 @@ class Run:
     began: float
     is_forever: bool
     starts_listener: bool
+
+
+@contextmanager
+def claimed(state_dir: Path) -> Iterator[None]:
+    """Have the state directory alone, until the process ends at the latest.
+
+    Raises: StorageFault: another pfdcm has it, or it cannot be used; the message says which and what to do.
+    """
+    try:
+        descriptor = os.open(state_dir / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageFault(
+            f"The state directory {state_dir} cannot be used: {error.strerror}; see --stateDir."
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            run = read_run(state_dir)
+            who = f"the pfdcm on port {run.port}, process {run.pid}" if run else "another pfdcm"
+            raise StorageFault(
+                f"The state directory {state_dir} is in use by {who}; give this one its own with --stateDir."
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def announce(state_dir: Path, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
@@ -74,6 +75,13 @@ def query_keyword(name: str) -> str | None:
     if tag is None or tag >> 16 < _FIRST_DATA_SET_GROUP or keyword in _OWN_KEYS:
         return None
     return keyword if dictionary_VR(tag) in TEXT_VRS else None
+
+
+def resembling_keyword(name: str) -> str | None:
+    """The keyword that `name` may have been meant for, of those that are usual in a query."""
+    by_lower_case = {keyword.lower(): keyword for keyword in RETURN_KEYS}
+    found = difflib.get_close_matches(name.lower()[:_KEYWORD_MAX_LENGTH], by_lower_case, n=1)
+    return by_lower_case[found[0]] if found else None
 
 
 def tag_text(keyword: str) -> str:

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pfdcmd.errors import ParameterFault
-from pfdcmd.pacs.keys import INSTANCE_KEYS, RETURN_KEYS, SERIES_KEYS, query_keyword
+from pfdcmd.pacs.keys import INSTANCE_KEYS, RETURN_KEYS, SERIES_KEYS, query_keyword, resembling_keyword
 
 UTF8_CHARACTER_SET = "ISO_IR 192"
+
+# What else callers write beside the keys: options of the action, and keys that we set.
+_NO_KEYS = frozenset(("reportTags", "retrieve", "QueryRetrieveLevel", "SpecificCharacterSet"))
 
 _VALUE_MAX_LENGTH = 4096
 
@@ -66,19 +69,31 @@ def without_lower_levels(keys: Keys) -> Keys:
 
 
 def parse_query(on: Mapping[str, object], also_ask: frozenset[str] = frozenset()) -> Query:
-    """Read the keys that a caller gave. A name that is no DICOM keyword or tag is ignored, as the original did.
+    """Read the keys that a caller gave. Beside DICOM keywords or tags, a name that is none is ignored, as ever.
 
+    When all are none the query would match everything, which whoever mistyped a keyword did not mean: that is a fault.
     A value may be text, a number, or a list of these (any of which is to match: PS3.4 section C.2.2.2.2).
 
     Args:    also_ask: keywords to ask back besides the usual ones.
-    Raises:  ParameterFault: a value that cannot be sent, naming its key.
+    Raises:  ParameterFault: no name is a key, naming one; or a value that cannot be sent, naming its key.
     """
     matching: dict[str, str] = {}
+    unknown: list[str] = []
     for name, value in on.items():
         keyword = query_keyword(name)
         if keyword is not None:
             matching[keyword] = _parse_value(keyword, value)
+        elif name not in _NO_KEYS:
+            unknown.append(name)
+    if unknown and not matching:
+        raise ParameterFault(_not_a_keyword(unknown[0]))
     return Query(matching=matching, asked=RETURN_KEYS | also_ask)
+
+
+def _not_a_keyword(name: str) -> str:
+    meant = resembling_keyword(name)
+    hint = f"did you mean {meant}?" if meant else "wanted is a keyword of PS3.6, or gggg,eeee."
+    return f"{name[:64]!a} is not a DICOM keyword: {hint}"
 
 
 def _parse_value(keyword: str, value: object) -> str:

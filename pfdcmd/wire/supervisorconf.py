@@ -139,6 +139,7 @@ def format_supervisord_conf(
             *([("user", user)] if user else []),
         ],
     )
+    head += _section("supervisorctl", [("serverurl", f"unix://{_escape(paths.socket)}")])
     for name, factory in _RPC_INTERFACES.items():
         head += _section(f"rpcinterface:{name}", [("supervisor.rpcinterface_factory", factory)])
     return head + "".join(_format_program(paths, group, service, interpreter) for group, service in groups)

@@ -29,11 +29,12 @@ _DEFAULTS = "defaults"
 _HAS_DEFAULTS = re.compile(r"^[ \t]*defaults\b", re.MULTILINE)
 
 
-def format_service_file(binaries: Mapping[str, object], xinetd: Mapping[str, object]) -> str:
+def format_service_file(binaries: Mapping[str, object], xinetd: Mapping[str, object], bind: str = BIND) -> str:
     """The listener's service file, to the byte as the original wrote it.
 
     Args:   binaries: the tree's /bin, of which `listener` and `storescp` are used.
             xinetd: the tree's /xinetd: `servicePort tmpDir logDir dataDir`.
+            bind: the address of the interface; the original's is every one.
     Raises: ServiceFault, ParameterFault: a value is missing or would not be one word of the file; names the leaf.
     """
     server = check_directory(binaries.get("listener"), "/bin/listener")
@@ -51,7 +52,7 @@ def format_service_file(binaries: Mapping[str, object], xinetd: Mapping[str, obj
         ("server_args", f"-e {storescp} -t {tmp_dir} -l {log_dir} -d {data_dir}"),
         ("type", "UNLISTED"),
         ("port", str(port)),
-        ("bind", f"{BIND}  "),
+        ("bind", f"{bind}  "),
     ]
     body = "".join(f"            {name:<20}= {value}\n" for name, value in rows)
     return f"\n        service {SERVICE_NAME} \n        {{\n{body}        }} "

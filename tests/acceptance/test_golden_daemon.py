@@ -111,6 +111,7 @@ class Replay:
             f"{self._directory}/dicomlistener.new": "/tmp/dicomlistener",
             f"{self._directory}/dicomlistener": "/etc/xinetd.d/dicomlistener",
             f"{self._directory}/dicom": "/dicom",
+            "bind                = 127.0.0.1": "bind                = 0.0.0.0",
         }
         for ours, theirs in places.items():
             text = text.replace(ours, theirs)

@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from pfdcmprocess import Pfdcm, free_port, running
+from pfdcmprocess import Pfdcm, free_port, places, run_to_end, running
 
 GET = {"var": "/xinetd/servicePort", "get": "value"}
 
@@ -75,7 +75,7 @@ def test_a_port_in_use_is_one_line_and_status_1(tmp_path):
         try:
             assert pfdcm.wait() == 1
             assert pfdcm.log.count("\n") == 1
-            assert "in use" in pfdcm.log
+            assert "is taken" in pfdcm.log
         finally:
             pfdcm.end()
 
@@ -128,3 +128,12 @@ def test_many_sets_and_gets_at_once(tmp_path):
         assert failed == []
         content = json.loads(saved.read_text())["PACS"]
         assert all(content[f"p{index}"] == {"aec": "9", "aet": "9"} for index in range(8))
+
+
+def test_a_second_pfdcm_does_not_take_the_first_ones_state_directory(tmp_path):
+    with running(tmp_path, "--forever", "--httpResponse") as first:
+        second = run_to_end("--forever", "--portSelf", "0", *places(tmp_path))
+        assert second.returncode == 1
+        assert f"is in use by the pfdcm on port {first.port}, process {first.process.pid}" in second.stderr
+        assert "--stateDir" in second.stderr
+        assert first.ask("hello", {"askAbout": "timestamp"})["status"] is True

@@ -242,3 +242,12 @@ def test_what_cannot_be_read_written_or_made_is_a_fault_that_names_it(files, tmp
     with pytest.raises(StorageFault, match="longer than"):
         (tmp_path / "large").write_bytes(b"x" * 2_000_000)
         asyncio.run(files.read_text(str(tmp_path / "large")))
+
+
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    files = Files()
+    with pytest.raises(StorageFault, match="not a regular file"):
+        asyncio.run(files.read_text(str(pipe)))
+    files.close()

@@ -119,3 +119,11 @@ def test_a_strict_peer_is_asked_no_key_below_the_level() -> None:
     assert not {"Modality", "SeriesInstanceUID", "SeriesDescription", "InstanceNumber"} & study.keys()
     assert (series["StudyInstanceUID"], series["Modality"]) == ("1.2", "CT")
     assert "InstanceNumber" not in series
+
+
+def test_a_mistyped_keyword_alone_does_not_ask_for_everything() -> None:
+    with pytest.raises(ParameterFault, match="'PatientId' is not a DICOM keyword: did you mean PatientID"):
+        parse_query({"PatientId": "1", "retrieve": True})
+    assert parse_query({"PatientID": "1", "NoSuchKeyword": "x"}).matching == {"PatientID": "1"}
+    assert parse_query({"reportTags": "{}", "retrieve": True}).matching == {}
+    assert parse_query({}).matching == {}
