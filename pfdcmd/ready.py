@@ -1,6 +1,7 @@
 """pfdcm-ready: whether the pfdcm of a state directory answers, and its listener does when it has been started.
 
-For a container's HEALTHCHECK and probes. It asks as callers and peers do: a hello over HTTP, a C-ECHO to the listener.
+For a container's HEALTHCHECK and probes. It asks pfdcm as callers do, a hello over HTTP, and goes by what
+listeners report: a C-ECHO may be refused by the rules of a service.
 Exit status 0: ready; 1: not, with the reason as one line; 2: the command line cannot be used.
 """
 

@@ -1,4 +1,4 @@
-"""Whether a running pfdcm is ready, asked from outside of it: over HTTP, and over DICOM where a listener must serve."""
+"""Whether a running pfdcm is ready, asked from outside: over HTTP, and of the workers where a listener must serve."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import socket
 from pathlib import Path
 
+from pfdcmd.edge.reports import serves
 from pfdcmd.edge.runfile import Run, read_run
 from pfdcmd.edge.supervisorrpc import SupervisorAbsent, SupervisorRpc
 from pfdcmd.errors import StorageFault, SupervisorFault
 from pfdcmd.service.config import ServiceConfig
+from pfdcmd.service.state import Worker
 from pfdcmd.wire.supervisorconf import SupervisorPaths
 
 _HELLO = json.dumps({"action": "hello", "meta": {"askAbout": "timestamp"}})
@@ -18,9 +20,9 @@ _RECORD_SUFFIX = ".applied"
 
 
 def check_ready(state_dir: Path, timeout_seconds: float) -> str:
-    """Ask pfdcm, and each listener that must serve, and wait for each answer up to timeout_seconds. Blocking.
+    """Ask pfdcm, wait up to timeout_seconds for its answer, and look at what listeners that must serve report.
 
-    A listener must serve when this run of pfdcm brought it up, or found it running.
+    Blocking. A listener must serve when this run of pfdcm brought it up, or found it running.
 
     Returns: one line that says what answered.
     Raises:  StorageFault: no pfdcm answers. SupervisorFault: a listener does not.
@@ -29,12 +31,14 @@ def check_ready(state_dir: Path, timeout_seconds: float) -> str:
     if run is None:
         raise StorageFault(f"No pfdcm has announced itself in {state_dir}.")
     _check_http(run, timeout_seconds)
-    services = _services_that_must_serve(SupervisorPaths(state_dir), run, timeout_seconds)
+    paths = SupervisorPaths(state_dir)
+    workers = _workers(paths, timeout_seconds)
+    services = _services_that_must_serve(paths, run, workers)
     if run.starts_listener and not services:
         raise SupervisorFault("The listener has not been started.")
-    for service in services:
-        _check_listener(service, timeout_seconds)
-    said = [f"pfdcm answers on port {run.port}", *(f"{each.name} on port {each.port}" for each in services)]
+    for group, service in services.items():
+        _check_listener(paths, group, service, workers)
+    said = [f"pfdcm answers on port {run.port}", *(f"{each.name} on port {each.port}" for each in services.values())]
     return ", ".join(said)
 
 
@@ -66,15 +70,20 @@ def _reachable(host: str) -> str:
     return host
 
 
-def _services_that_must_serve(paths: SupervisorPaths, run: Run, timeout_seconds: float) -> list[ServiceConfig]:
+def _workers(paths: SupervisorPaths, timeout_seconds: float) -> list[Worker]:
     try:
-        running = {worker.group for worker in SupervisorRpc(paths.socket, timeout_seconds).workers()}
+        return SupervisorRpc(paths.socket, timeout_seconds).workers()
     except SupervisorAbsent:
-        running = set()
-    services = []
+        return []
+
+
+def _services_that_must_serve(paths: SupervisorPaths, run: Run, workers: list[Worker]) -> dict[str, ServiceConfig]:
+    """Group -> the service that it is to serve."""
+    running = {worker.group for worker in workers}
+    services = {}
     for record in sorted(paths.services_dir.glob(f"*{_RECORD_SUFFIX}")):
         if record.stem in running or _is_newer(record, run):
-            services.append(_load_service(record))
+            services[record.stem] = _load_service(record)
     return services
 
 
@@ -93,9 +102,7 @@ def _load_service(record: Path) -> ServiceConfig:
         raise SupervisorFault(f"The record {record.name} cannot be read.", cause=str(error)) from error
 
 
-def _check_listener(service: ServiceConfig, timeout_seconds: float) -> None:
-    # pynetdicom takes longer to import than everything else here, and most checks of a lone pfdcm do not need it
-    from pfdcmd.edge.echo import answers_echo  # noqa: PLC0415
-
-    if not answers_echo(service.local_address, timeout_seconds):
-        raise SupervisorFault(f"{service.name} does not answer C-ECHO on port {service.port}.")
+def _check_listener(paths: SupervisorPaths, group: str, service: ServiceConfig, workers: list[Worker]) -> None:
+    """By what its workers report: a C-ECHO of ours may be refused by the service's own rules."""
+    if not serves(paths, [worker for worker in workers if worker.group == group]):
+        raise SupervisorFault(f"{service.name} does not serve port {service.port}.")

@@ -45,6 +45,12 @@ def forget_record(paths: SupervisorPaths, group: str) -> None:
         raise SupervisorFault(f"The record of {group} cannot be taken back: {error.strerror}.") from error
 
 
+def forget_all_records(paths: SupervisorPaths) -> None:
+    """Nothing runs and nothing shall: what a former life recorded means nothing. Raises: SupervisorFault."""
+    for record in paths.services_dir.glob("*.applied"):
+        forget_record(paths, record.stem)
+
+
 def forget_group(paths: SupervisorPaths, group: str) -> None:
     """Remove all files of a group that has ended, but for its logs. Raises: SupervisorFault."""
     forget_record(paths, group)

@@ -10,6 +10,8 @@ from pfdcmd.wire.supervisorconf import SupervisorPaths
 from pfdcmd.wire.workerreport import REPORT_BYTES, decode_report
 
 _READS = 3
+_FRESH_SECONDS = 10.0
+"""Workers report every second; on a machine that is too busy, less often."""
 
 
 def read_report(paths: SupervisorPaths, worker: Worker) -> WorkerReport | None:
@@ -30,7 +32,8 @@ def read_report(paths: SupervisorPaths, worker: Worker) -> WorkerReport | None:
 def serves(paths: SupervisorPaths, workers: Iterable[Worker]) -> bool:
     """Whether at least one of the workers takes connections."""
     reports = [read_report(paths, worker) for worker in workers if worker.pid]
-    return any(report is not None and not report.is_draining for report in reports)
+    oldest = time.monotonic() - _FRESH_SECONDS
+    return any(report is not None and not report.is_draining and report.heartbeat > oldest for report in reports)
 
 
 def is_hung(worker: Worker, report: WorkerReport | None, seconds: float) -> bool:

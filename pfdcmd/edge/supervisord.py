@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from pfdcmd.edge import superdaemon
 from pfdcmd.edge.groups import Groups
-from pfdcmd.edge.records import recorded_drain_seconds
+from pfdcmd.edge.records import forget_all_records, recorded_drain_seconds
 from pfdcmd.edge.reports import is_hung, read_report
 from pfdcmd.edge.supervisorrpc import SupervisorAbsent, SupervisorRpc
 from pfdcmd.errors import SupervisorFault
@@ -108,6 +108,7 @@ class Supervisord:
     def _apply(self, desired: list[ServiceConfig], retained: frozenset[str]) -> tuple[list[Step], dict[str, str]]:
         check_state_dir(self._paths.state_dir)
         if not desired and not self._rpc.is_running():
+            forget_all_records(self._paths)
             return [], {}
         with superdaemon.lock(self._paths, _LOCK_SECONDS):
             superdaemon.ensure_running(self._paths, self._rpc)

@@ -72,11 +72,12 @@ def test_a_listener_that_was_started_must_answer(tmp_path):
     with running(tmp_path, "--forever", "--httpResponse") as pfdcm:
         pfdcm.ask("internalctl", {"var": "/xinetd/servicePort", "set": port})
         assert pfdcm.ask("xinetd", {"object": "service", "do": "everything"})["status"] is True
-        assert ready(tmp_path).stdout.endswith(f", dicomlistener on port {port}\n")
+        assert ask(tmp_path, 0).stdout.endswith(f", dicomlistener on port {port}\n")
         supervisord = psutil.Process(int((tmp_path / "state" / "supervisord.pid").read_text()))
         for process in [supervisord, *supervisord.children(recursive=True)]:
             os.kill(process.pid, signal.SIGKILL)
-        assert f"does not answer C-ECHO on port {port}" in ask(tmp_path, 1).stderr
+        assert f"dicomlistener does not serve port {port}" in ask(tmp_path, 1).stderr
+        assert ask(tmp_path, 0).stdout.endswith(f", dicomlistener on port {port}\n")
 
 
 def test_a_listener_of_an_earlier_life_is_not_waited_for(tmp_path):

@@ -1,4 +1,4 @@
-"""C-ECHO to a listener of our own: the proof that a service serves, not only that a port is open."""
+"""C-ECHO to a listener: the proof that a service serves, not only that a port is open."""
 
 from __future__ import annotations
 
