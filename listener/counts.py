@@ -4,7 +4,7 @@ One file for a service, mapped by every worker, changed under a lock (fcntl). Ea
 lock on one byte for as long as its process lives; each open association has an entry that names its worker's place. A
 killed worker's lock is gone with it, so its entries are known to be void and are dropped when they would count.
 
-file = rate: began f64 | closed_until f64 | count u64
+file = rate: began f64 | closed_until f64 | count u64 | from this entry on all are free u64
      | owners: u32 [ENTRIES], 0 free, else a worker's place + 1
      | sources: u64 [ENTRIES], the address or its digest
 """
@@ -28,6 +28,8 @@ ENTRIES = 4096
 PLACES = 512
 
 _RATE = struct.Struct("=ddQ")
+_HIGH = struct.Struct("=Q")
+_HIGH_AT = _RATE.size
 _RATE_BYTES = 64
 _OWNERS = slice(_RATE_BYTES, _RATE_BYTES + 4 * ENTRIES)
 _SOURCES = slice(_OWNERS.stop, _OWNERS.stop + 8 * ENTRIES)
@@ -66,14 +68,17 @@ class SharedCounts:
         with self._changing():
             if self._connections and not self._admit_rate(now):
                 return RATE
-            refusal = self._judge(key)
+            high = self._lower_high()
+            refusal = self._judge(key, high)
             if refusal is not None and self._drop_dead():
-                refusal = self._judge(key)
+                refusal = self._judge(key, high)
             if refusal is not None:
                 return refusal
-            entry = _find_free(self._owners)
-            if entry < 0:
+            entry = _find_free(self._owners[:high])
+            if entry == ENTRIES:
                 return INSTANCES
+            if entry == high:
+                _HIGH.pack_into(self._view, _HIGH_AT, high + 1)
             self._owners[entry] = self._place + 1
             self._sources[entry] = key
             return entry
@@ -104,14 +109,22 @@ class SharedCounts:
             finally:
                 fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, _CHANGE_LOCK)
 
-    def _judge(self, key: int) -> Refusal | None:
+    def _lower_high(self) -> int:
+        """The entry from which on all are free: what is looked at grows with what is open, not with the file."""
+        (high,) = _HIGH.unpack_from(self._view, _HIGH_AT)
+        while high and not self._owners[high - 1]:
+            high -= 1
+        _HIGH.pack_into(self._view, _HIGH_AT, high)
+        return int(high)
+
+    def _judge(self, key: int, high: int) -> Refusal | None:
         if not self._instances and not self._per_source:
             return None
-        owners = array("I", self._owners)
-        if self._instances and ENTRIES - owners.count(0) >= self._instances:
+        owners = array("I", self._owners[:high])
+        if self._instances and high - owners.count(0) >= self._instances:
             return INSTANCES
         if self._per_source:
-            same = sum(1 for each in _positions(self._sources, key) if owners[each])
+            same = sum(1 for each in _positions(self._sources[:high], key) if owners[each])
             if same >= self._per_source:
                 return PER_SOURCE
         return None
@@ -171,10 +184,11 @@ def _key(source: Address) -> int:
 
 
 def _find_free(owners: memoryview) -> int:
+    """The first free entry of these; the one after them when there is none."""
     try:
         return array("I", owners).index(0)
     except ValueError:
-        return -1
+        return len(owners)
 
 
 def _positions(words: memoryview, wanted: int) -> Iterator[int]:
