@@ -1,7 +1,6 @@
 """A reload while images arrive: nothing acknowledged is lost, nobody is refused, and the rest of the set is changed."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -196,16 +195,17 @@ def test_a_worker_that_hangs_is_replaced(tmp_path):
         wait_until(lambda: echo(port) == "")
 
 
-def test_one_that_keeps_dying_is_fatal_with_its_last_words_in_the_tree(site, tmp_path):
+def test_one_that_keeps_dying_is_fatal_with_its_last_words_in_the_tree(site):
     port = site.declare("a")
-    shutil.rmtree(tmp_path / "dicom")
-    (tmp_path / "dicom").write_text("in the way")
+    (configuration,) = (site.directory / "state" / "services").glob("*.json")
+    text = configuration.read_text()
+    configuration.write_text("{")
     (pid,) = site.show("a")["pids"]
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: site.show("a")["state"] in ("BACKOFF", "FATAL"))
     wait_until(lambda: site.show("a")["state"] == "FATAL")
-    assert "Not a directory" in site.show("a")["last_error"]
-    (tmp_path / "dicom").unlink()
+    assert f"the configuration file {configuration} cannot be read" in site.show("a")["last_error"]
+    configuration.write_text(text)
     site.reload()
     wait_until(lambda: echo(port) == "")
 
