@@ -14,7 +14,8 @@ from types import FrameType
 from listener.config import Config, read_config
 from listener.doorkeeper import Doorkeeper
 from listener.errors import ConfigurationFault
-from listener.privileges import take_on
+from listener.opening import open_archive, until_done
+from listener.privileges import make_directories, take_on
 from listener.report import Report
 from listener.server import Server, listening_socket
 
@@ -22,7 +23,8 @@ _EPILOG = """\
 The listening socket is file descriptor 0 when that is one (supervisord's fcgi-program hands it over, and any number
 of workers share it); else the worker binds --bind and --port itself.
 
-SIGTERM ends it: no new association, the open ones may finish within --drain-seconds.
+SIGTERM ends it: no new association, the open ones may finish within --drain-seconds. Where its directories cannot be
+made or written, it says so, tries again until they can, and peers wait in the socket's queue.
 
 Try it:
   pfdcm-listener --port 10402 -d /tmp/data -l /tmp/log -t /tmp/spool </dev/null
@@ -53,15 +55,19 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"pfdcm-listener: {error}", file=sys.stderr)
         return _EXIT_FAILED
+    except KeyboardInterrupt:
+        return _EXIT_FAILED
 
 
 def _serve(config: Config) -> int:
     log = logging.getLogger("listener")
     listening, is_inherited = listening_socket(config)
     # what only pfdcm's user may open comes first
-    report, doorkeeper = Report(config.report_file), Doorkeeper(config)
+    report = until_done(lambda: Report(config.report_file))
+    doorkeeper = until_done(lambda: Doorkeeper(config))
+    until_done(lambda: make_directories(config))
     take_on(config)
-    server = Server(config, listening, doorkeeper, report)
+    server = Server(config, listening, doorkeeper, report, until_done(lambda: open_archive(config)))
     address = listening.getsockname()
     log.info(
         "%s: listening on %s, %s; images go to %s",

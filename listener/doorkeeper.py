@@ -39,9 +39,6 @@ class Doorkeeper:
         self._is_restricted = bool(config.only_from) or config.is_for_nobody
         words = {*config.only_from, *config.no_access}
         self._networks = {word: network for word in words if (network := _network(word)) is not None}
-        self._names = HostNames(words - self._networks.keys())
-        self._names_version = -1
-        self._rules: AddressRules | None = None
         self._counts: SharedCounts | None = None
         if config.instances or config.per_source or config.cps_connections:
             self._counts = SharedCounts(
@@ -51,6 +48,10 @@ class Doorkeeper:
                 connections=config.cps_connections,
                 wait_seconds=config.cps_wait_seconds,
             )
+        # last, for it may begin a thread: what fails above leaves none behind
+        self._names = HostNames(words - self._networks.keys())
+        self._names_version = -1
+        self._rules: AddressRules | None = None
 
     def admit(self, source: str) -> int | Refusal:
         """Returns: the entry to give to `leave` (NO_ENTRY where nothing is counted), or why not."""

@@ -10,6 +10,7 @@ import importlib
 import os
 import pwd
 import resource
+from dataclasses import dataclass
 from pathlib import Path
 
 from listener.config import Config
@@ -18,10 +19,21 @@ from listener.errors import ConfigurationFault
 NO_UMASK = -1
 
 
-def take_on(config: Config) -> None:
-    """Raises: ConfigurationFault: this process may not become so; the message names the attribute."""
+def make_directories(config: Config) -> None:
+    """Set the umask, and make what is missing of the directories for the user that `take_on` will change to.
+
+    Raises: ConfigurationFault: there is no such user or group. OSError: they cannot be made now.
+    """
     if config.umask != NO_UMASK:
         os.umask(config.umask)
+    account = _account(config) if os.geteuid() == 0 else None
+    if account is not None:
+        for directory in (config.data_dir, config.log_dir, config.tmp_dir):
+            _hand_over(Path(directory), account.uid, account.gid)
+
+
+def take_on(config: Config) -> None:
+    """Become all else. Raises: ConfigurationFault: this process may not become so; the message names the attribute."""
     try:
         if config.nice:
             os.nice(config.nice)
@@ -42,36 +54,44 @@ def _limit(kind: int, value: int, name: str) -> None:
         raise ConfigurationFault(f"{name} {value}: {error}") from error
 
 
-def _become(config: Config) -> None:
-    """Change to the user and group; xinetd's default for the group is the user's own."""
+@dataclass(frozen=True)
+class _Account:
+    name: str
+    uid: int
+    gid: int
+
+
+def _account(config: Config) -> _Account | None:
+    """Whom to change to, if anybody; xinetd's default for the group is the user's own."""
     if not config.user and not config.group:
-        return
+        return None
     user = _find_user(config.user or str(os.getuid()))
     if user.pw_uid == 0 and not config.group:
+        return None
+    return _Account(user.pw_name, user.pw_uid, _find_group(config.group) if config.group else user.pw_gid)
+
+
+def _become(config: Config) -> None:
+    """Change to the user and group."""
+    account = _account(config)
+    if account is None:
         return
-    gid = _find_group(config.group) if config.group else user.pw_gid
-    groups = os.getgrouplist(user.pw_name, gid) if config.has_supplementary_groups else [gid]
-    for directory in (config.data_dir, config.log_dir, config.tmp_dir):
-        _hand_over(Path(directory), user.pw_uid, gid)
+    groups = os.getgrouplist(account.name, account.gid) if config.has_supplementary_groups else [account.gid]
     # what is imported with the first peer may lie where only root can read
     importlib.import_module("listener.connection")
     try:
         os.setgroups(groups)
-        os.setgid(gid)
-        os.setuid(user.pw_uid)
+        os.setgid(account.gid)
+        os.setuid(account.uid)
     except OSError as error:
         raise ConfigurationFault(f"user {config.user}, group {config.group}: {error.strerror}") from error
 
 
 def _hand_over(directory: Path, uid: int, gid: int) -> None:
     """A directory that is not there yet is made for the user; one that is there belongs to whom it does."""
-    if directory.exists():
-        return
-    try:
+    if not directory.exists():
         directory.mkdir(parents=True)
         os.chown(directory, uid, gid)
-    except OSError as error:
-        raise ConfigurationFault(f"{directory}: {error.strerror}") from error
 
 
 def _find_user(name: str) -> pwd.struct_passwd:

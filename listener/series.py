@@ -40,7 +40,11 @@ class Archive:
         self.is_durable = is_durable
         self.spool = spool
         self.data_fd = open_root(data_dir)
-        self._maps = Spool(log_dir)
+        try:
+            self._maps = Spool(log_dir)
+        except OSError:
+            os.close(self.data_fd)
+            raise
         self.log_fd = self._maps.fd
 
     def close(self) -> None:

@@ -19,7 +19,6 @@ from listener.doorkeeper import NO_ENTRY, Doorkeeper
 from listener.report import Report
 from listener.runlog import append_line, format_line, format_refusal
 from listener.series import Archive, SeriesOfAssociation, SeriesRegistry, close_abandoned
-from listener.spool import Spool, spool_directory
 
 if TYPE_CHECKING:
     from listener.connection import Connection
@@ -30,7 +29,8 @@ _BACKLOG = 512
 _THREAD_STACK_BYTES = 512 * 1024
 # Beyond the associations' limit: peers that are being told so. Still more are closed unheard.
 _REFUSING = 64
-_OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# The listening socket itself cannot be used; what else accept(2) reports is a peer's or the network's, or passes.
+_LISTENING_LOST = frozenset({errno.EBADF, errno.ENOTSOCK})
 _PAUSE_SECONDS = 0.1
 # For threads to notice that their sockets have been shut down.
 _LAST_SECONDS = 5.0
@@ -52,15 +52,16 @@ class _Open:
 class Server:
     """One worker of one service."""
 
-    def __init__(self, config: Config, listening: socket.socket, doorkeeper: Doorkeeper, report: Report) -> None:
-        """Raises: OSError: the directories cannot be made or used."""
+    def __init__(
+        self, config: Config, listening: socket.socket, doorkeeper: Doorkeeper, report: Report, archive: Archive
+    ) -> None:
+        """Everything that is given here is closed when `serve` ends."""
         self._config = config
         self._listening = listening
         self._doorkeeper = doorkeeper
         self._report = report
         self._refusal_lines = (0.0, 0)
-        self._spool = Spool(spool_directory(config.tmp_dir, config.data_dir))
-        self._archive = Archive(config.data_dir, config.log_dir, self._spool, is_durable=config.is_durable)
+        self._archive = archive
         self._registry = SeriesRegistry(self._archive)
         self._mutex = threading.Lock()
         self._open: dict[threading.Thread, _Open] = {}
@@ -85,7 +86,7 @@ class Server:
             self._listening.close()
             self._drain()
             self._archive.close()
-            self._spool.close()
+            self._archive.spool.close()
             self._doorkeeper.close()
             self._report.close()
             os.close(self._wake_read)
@@ -121,7 +122,7 @@ class Server:
         except OSError as error:
             if error.errno == errno.EINVAL:
                 return False
-            if error.errno not in _OUT_OF_DESCRIPTORS:
+            if error.errno in _LISTENING_LOST:
                 raise
             _LOG.error("no connection can be taken: %s", error.strerror)
             time.sleep(_PAUSE_SECONDS)
@@ -173,7 +174,7 @@ class Server:
             from listener.connection import Connection  # noqa: PLC0415
 
             series = SeriesOfAssociation(self._registry, self._config.max_open_series)
-            connection = Connection(opened.socket, peer, self._config, self._spool, series, opened.refusal)
+            connection = Connection(opened.socket, peer, self._config, self._archive.spool, series, opened.refusal)
             opened.connection = connection
             connection.serve()
             self._count(opened, connection)

@@ -27,6 +27,10 @@ PREFIX = ".incoming-"
 _PROBE_SUFFIX = "-link"
 _NAMING_LOCK = ".naming.lock"
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+# A directory that is not fit for a spool, and will not be.
+_UNFIT = frozenset(
+    {errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ELOOP}
+)
 # Of one writev call, Linux and POSIX alike (IOV_MAX).
 MAX_VECTORS = 1024
 FILE_MODE = 0o666
@@ -70,8 +74,11 @@ class Spool:
         self.fd = open_root(directory)
         self._token = secrets.token_hex(6)
         self._numbers = itertools.count(1)
-        self._can_link = self._probe_links()
-        self._can_do_without_names = self._can_link and self._probe_unnamed()
+        try:
+            self._probe()
+        except OSError:
+            os.close(self.fd)
+            raise
 
     def close(self) -> None:
         os.close(self.fd)
@@ -188,6 +195,10 @@ class Spool:
             reopen_root(self.fd, self.directory)
         return is_removed
 
+    def _probe(self) -> None:
+        self._can_link = self._probe_links()
+        self._can_do_without_names = self._can_link and self._probe_unnamed()
+
     def _probe_links(self) -> bool:
         temp = self._open_named()
         probe = temp.name + _PROBE_SUFFIX
@@ -233,19 +244,26 @@ class Spool:
 def spool_directory(tmp_dir: str, data_dir: str) -> str:
     """tmp_dir when a file can be linked or renamed from it into data_dir, else a hidden directory in data_dir.
 
-    Raises: OSError: neither can be used.
+    All workers of a service must come to the same answer, or they would not see each other's locks: an error that may
+    pass (a disk that is full or away for a moment) is no answer.
+
+    Raises: OSError: neither can be used, or it cannot be known now.
     """
     data_fd = open_root(data_dir)
     try:
         tmp_fd = open_root(tmp_dir)
-    except OSError:
+    except OSError as error:
         os.close(data_fd)
+        if error.errno not in _UNFIT:
+            raise
         return str(Path(data_dir) / ".spool")
     probe = f"{PREFIX}{os.getpid()}-{secrets.token_hex(6)}-probe"
     try:
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE, dir_fd=tmp_fd))
         os.rename(probe, probe, src_dir_fd=tmp_fd, dst_dir_fd=data_fd)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _UNFIT:
+            raise
         return str(Path(data_dir) / ".spool")
     else:
         return tmp_dir
