@@ -3,6 +3,10 @@
 It reads headers only, so it costs the same for a large image as for a small one; nested sequences are skipped with a
 stack of its own, never by recursion. The walk goes to the end: a data set that stops within an element is not whole.
 
+Of a deflated data set the walk ends after the last element that filing needs, or it would hold pixels in memory. That
+it is whole is then known from the mark that ends a deflated stream (RFC 1951, BFINAL), which is looked for within
+MAX_CHECKED_BYTES.
+
 Source: DICOM PS3.5 section 7, Annex A.
 """
 
@@ -13,7 +17,8 @@ import zlib
 from dataclasses import dataclass
 from mmap import mmap
 
-from listener.elements import WANTED
+from listener.elements import LAST_WANTED, WANTED
+from listener.inflating import Inflating
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
@@ -22,9 +27,14 @@ DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.8
 
 MAX_NESTING = 256
 MAX_VALUE_BYTES = 16_384
-# Of a deflated data set: what may come before the elements that filing needs.
-MAX_INFLATED_BYTES = 33_554_432
+# Of a deflated data set: what is held of it at once, at first and at most. A sequence of undefined length before the
+# last element that filing needs must fit in that; anything else is got over as it comes.
+_FIRST_INFLATED_BYTES = 65_536
+MAX_INFLATED_BYTES = 8_388_608
+# What is inflated at all: some seconds' work, and ten times the largest images that are sent so.
+MAX_CHECKED_BYTES = 2_147_483_648
 
+_ENDLESS = 1 << 62
 _UNDEFINED = 0xFFFFFFFF
 _ITEM = 0xFFFEE000
 _ITEM_END = 0xFFFEE00D
@@ -83,7 +93,7 @@ def scan(data: Readable, offset: int, total: int, transfer_syntax: str) -> dict[
     if encoding.is_explicit and not _begins_explicit(data, offset):
         # Some writers say explicit and encode implicitly; pydicom reads what they write, and so do we.
         encoding = _IMPLICIT_LITTLE
-    return _Walk(data, offset, total, encoding).run()
+    return _Walk(data, offset, total, encoding, {}).run()
 
 
 def _begins_explicit(data: Readable, offset: int) -> bool:
@@ -92,43 +102,72 @@ def _begins_explicit(data: Readable, offset: int) -> bool:
 
 
 def _scan_deflated(data: Readable, offset: int, total: int) -> dict[int, bytes]:
-    """Inflate to the end or to the bound, whichever comes first; beyond the bound the walk may not need to look."""
+    """Walk a window over the inflated bytes, moved on to the element that it ends in, until nothing more is wanted."""
     if len(data) < total:
         raise NeedMore
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    stream = Inflating(data, offset, total)
+    found: dict[int, bytes] = {}
+    window, size = b"", _FIRST_INFLATED_BYTES
     try:
-        head = inflater.decompress(data[offset:total], MAX_INFLATED_BYTES)
+        while True:
+            window += stream.read(size - len(window))
+            end = len(window) if stream.is_at_end else _ENDLESS
+            walk = _Walk(window, 0, end, _EXPLICIT_LITTLE, found, stops_early=not stream.is_at_end)
+            try:
+                walk.run()
+                break
+            except NeedMore:
+                window = _move_on(stream, window, walk.boundary)
+                size = size if walk.boundary else size * 2
+            if size > MAX_INFLATED_BYTES:
+                raise Malformed("the deflated data set has too much before the elements that filing needs")
+        stream.drop(max(0, MAX_CHECKED_BYTES - stream.count))
     except zlib.error as error:
-        raise Malformed("the deflated data set cannot be inflated") from error
-    if inflater.eof:
-        return _Walk(head, 0, len(head), _EXPLICIT_LITTLE).run()
-    if len(head) < MAX_INFLATED_BYTES:
-        raise Malformed("the deflated data set is cut off")
-    try:
-        return _Walk(head, 0, 1 << 62, _EXPLICIT_LITTLE, is_endless=True).run()
-    except NeedMore as error:
-        raise Malformed("the deflated data set has too much before the elements that filing needs") from error
+        raise Malformed("the deflated data set cannot be inflated, or is cut off") from error
+    return found
+
+
+def _move_on(stream: Inflating, window: bytes, boundary: int) -> bytes:
+    """What is left of the window from the boundary on, which may lie beyond it."""
+    beyond = boundary - len(window)
+    if stream.count + beyond > MAX_CHECKED_BYTES:
+        raise Malformed("the deflated data set has too much before the elements that filing needs")
+    if beyond > 0 and stream.drop(beyond) < beyond:
+        raise Malformed("an element runs past the end of the deflated data set")
+    return window[boundary:]
 
 
 class _Walk:
+    """A walk over the top level; `boundary` is where the element begins that it got to."""
+
     def __init__(
-        self, data: Readable, offset: int, total: int, encoding: _Encoding, *, is_endless: bool = False
+        self,
+        data: Readable,
+        offset: int,
+        total: int,
+        encoding: _Encoding,
+        found: dict[int, bytes],
+        *,
+        stops_early: bool = False,
     ) -> None:
+        """found: takes the values, and may have some. stops_early: at the first element beyond LAST_WANTED."""
         self._data = data
         self._at_hand = len(data)
         self._offset = offset
         self._total = total
         self._encoding = encoding
-        self._is_endless = is_endless
+        self._found = found
+        self._stops_early = stops_early
+        self._last_tag = 0
+        self.boundary = offset
 
     def run(self) -> dict[int, bytes]:
-        found: dict[int, bytes] = {}
+        found = self._found
         data, encoding, total = self._data, self._encoding, self._total
         while self._offset < total:
-            if self._is_endless and len(found) == len(WANTED):
-                return found
             start = self._skip_common(found) if encoding.is_explicit else self._offset
-            if start >= total:
+            self.boundary = start
+            if start >= total or (self._stops_early and self._last_tag > LAST_WANTED):
                 return found
             if total - start < _HEADER_BYTES:
                 return self._end_in_padding(found)
@@ -136,6 +175,8 @@ class _Walk:
             if not tag:
                 self._offset = start
                 return self._end_in_padding(found)
+            if self._stops_early and tag > LAST_WANTED:
+                return found
             if length == _UNDEFINED:
                 self._skip_undefined(vr)
                 continue
@@ -147,7 +188,7 @@ class _Walk:
                 if stop > self._at_hand:
                     raise NeedMore
                 found[tag] = data[self._offset : stop]
-            self._offset = end
+            self._offset = self.boundary = end
         return found
 
     def _skip_common(self, found: dict[int, bytes]) -> int:
@@ -157,6 +198,7 @@ class _Walk:
         every image's hundred headers pass here.
         """
         data, unpack, wanted = self._data, self._encoding.short.unpack_from, WANTED
+        tag = 0
         offset, limit = self._offset, min(self._at_hand, self._total) - _HEADER_BYTES
         while offset <= limit:
             group, element, vr, length = unpack(data, offset)
@@ -169,7 +211,7 @@ class _Walk:
             if tag in wanted and tag not in found:
                 found[tag] = data[offset + _HEADER_BYTES : min(end, offset + _HEADER_BYTES + MAX_VALUE_BYTES)]
             offset = end
-        self._offset = offset
+        self._offset, self._last_tag = offset, tag
         return offset
 
     def _end_in_padding(self, found: dict[int, bytes]) -> dict[int, bytes]:

@@ -175,23 +175,76 @@ def test_deflated():
                 scan(broken, 0, len(broken), DEFLATED)
 
 
-def test_a_deflated_bomb_costs_no_more_than_the_bound(monkeypatch):
-    monkeypatch.setattr(scanner, "MAX_INFLATED_BYTES", 1_000_000)
+def traced_peak(call):
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def scan_whole(packed):
+    return decode_elements(scan(packed, 0, len(packed), DEFLATED))
+
+
+def test_a_large_deflated_image_without_a_character_set_was_refused():
+    data = data_set(pixels=bytes(40_000_000))
+    packed = deflate(data)
+    assert scan_whole(packed).patient_id == "P1"
+    assert traced_peak(lambda: scan_whole(packed)) < 4_000_000
+
+
+def test_a_large_element_before_the_wanted_ones_costs_no_memory():
     before = struct.pack("<HH2s2xI", 0x0008, 0x0001, b"UN", 50_000_000) + bytes(50_000_000)
     bomb = deflate(before + data_set())
-    tracemalloc.start()
-    with pytest.raises(Malformed):
-        scan(bomb, 0, len(bomb), DEFLATED)
-    assert tracemalloc.get_traced_memory()[1] < 10_000_000
-    tracemalloc.stop()
+    assert scan_whole(bomb).patient_id == "P1"
+    assert traced_peak(lambda: scan_whole(bomb)) < 4_000_000
 
 
-def test_a_large_deflated_image_whose_elements_come_first_is_read(monkeypatch):
-    monkeypatch.setattr(scanner, "MAX_INFLATED_BYTES", 100_000)
-    charset = element(0x00080005, b"CS", b"ISO_IR 100") + element(0x00080021, b"DA", b"20200101")
-    data = charset + data_set(pixels=bytes(5_000_000))
+def test_a_deflated_bomb_costs_no_more_than_the_bounds(monkeypatch):
+    monkeypatch.setattr(scanner, "MAX_INFLATED_BYTES", 1_000_000)
+    empty_item = struct.pack("<HHI", 0xFFFE, 0xE000, 0)
+    endless = deflate(struct.pack("<HH2s2xI", 0x0008, 0x1140, b"SQ", 0xFFFFFFFF) + empty_item * 3_000_000)
+
+    def refused():
+        with pytest.raises(Malformed, match="too much"):
+            scan_whole(endless)
+
+    assert traced_peak(refused) < 8_000_000
+    monkeypatch.setattr(scanner, "MAX_CHECKED_BYTES", 20_000_000)
+    skipped = struct.pack("<HH2s2xI", 0x0008, 0x0001, b"UN", 50_000_000) + bytes(50_000_000)
+    with pytest.raises(Malformed, match="too much"):
+        scan_whole(deflate(skipped + data_set()))
+
+
+def test_a_large_deflated_image_that_is_cut_off_is_not_whole():
+    packed = deflate(data_set(pixels=bytes(20_000_000)))
+    for lost in (1, 2, 100, len(packed) // 2):
+        with pytest.raises(Malformed, match="cut off"):
+            scan_whole(packed[:-lost])
+
+
+def test_a_deflated_element_that_runs_past_the_end_is_not_whole():
+    before = struct.pack("<HH2s2xI", 0x0008, 0x0001, b"UN", 50_000_000) + bytes(1_000_000)
+    with pytest.raises(Malformed, match="past the end"):
+        scan_whole(deflate(before))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 3000), max_size=8), st.integers(16_500, 70_000))
+def test_the_window_over_a_deflated_data_set_changes_nothing(sizes, window):
+    private = [
+        struct.pack("<HH2s2xI", 0x0009, 0x1000 + number, b"UN", 40 * size) + bytes(40 * size)
+        for number, size in enumerate(sizes)
+    ]
+    plain = data_set()
+    at = plain.index(struct.pack("<HH", 0x0010, 0x0010))
+    data = plain[:at] + b"".join(private) + plain[at:]
     packed = deflate(data)
-    assert decode_elements(scan(packed, 0, len(packed), DEFLATED)).patient_id == "P1"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(scanner, "_FIRST_INFLATED_BYTES", window)
+        assert scan(packed, 0, len(packed), DEFLATED) == scan(data, 0, len(data), EXPLICIT_LITTLE)
 
 
 def test_a_value_without_end_is_bounded():
