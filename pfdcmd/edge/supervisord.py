@@ -21,11 +21,13 @@ from pfdcmd.edge.supervisorrpc import SupervisorAbsent, SupervisorRpc
 from pfdcmd.errors import SupervisorFault
 from pfdcmd.service.config import ServiceConfig
 from pfdcmd.service.plan import Step, StepKind, plan
-from pfdcmd.service.state import FAILED, Worker, WorkerReport
+from pfdcmd.service.state import FAILED, Worker, WorkerReport, WorkerState
 from pfdcmd.wire.supervisorconf import SupervisorPaths, check_state_dir
 
 _LOCK_SECONDS = 120.0
 _END_MARGIN_SECONDS = 20.0
+_TRY_AGAIN_SECONDS = 120.0
+"""What was given up may have been for the moment only: a full disk, say. Far from a busy loop."""
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -75,7 +77,7 @@ class Supervisord:
         return await self._run(self._observe)
 
     async def look_after(self, heartbeat_seconds: float) -> bool:
-        """Replace workers that hang, forget groups that have ended, reap what is ours to reap.
+        """Replace workers that hang, try those again that were given up, forget groups that have ended, reap orphans.
 
         Args:    heartbeat_seconds: a worker that has not reported for longer hangs.
         Returns: False when the supervisor is gone and has left something unsupervised.
@@ -178,6 +180,10 @@ class Supervisord:
                 _log.error("worker %s (%d) hangs and is replaced", worker.full_name, worker.pid)
                 self._rpc.kill(worker)
         self._suspects = frozenset(worker.pid for worker in suspects)
+        for worker in workers:
+            if worker.state is WorkerState.FATAL and worker.age_seconds > _TRY_AGAIN_SECONDS:
+                _log.info("worker %s was given up and is tried again", worker.full_name)
+                self._rpc.start(worker)
         try:
             with superdaemon.lock(self._paths, 0.0):
                 self._groups.tidy()

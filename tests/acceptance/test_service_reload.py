@@ -84,6 +84,8 @@ def test_everything_changes_while_one_service_receives(site, tmp_path):
     assert site.show("e")["pids"] == before["e"]
 
     for _ in range(KILLS):
+        # one that dies again within a second is said to keep dying
+        wait_until(lambda: site.show("a")["state"] == "RUNNING")
         killed = site.show("a")["pids"][0]
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda killed=killed: (pids := site.show("a")["pids"]) and killed not in pids)
