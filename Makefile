@@ -8,6 +8,7 @@ help:
 	@echo "make demo    see the main job work: a PACS, pfdcm and its listener, in a temporary directory"
 	@echo "make test    every test, against the real Orthanc, DCMTK, supervisord and pfurl"
 	@echo "make check   the quick part: format, lint, types, import layers, unit tests"
+	@echo "make reload  one of them at full length: 2,000 images while everything else changes"
 	@echo "make bench   timings beside the peers', minutes; make bench-plot draws them"
 	@echo "make image, make image-test   the container image with docker or podman, and its test"
 

@@ -16,7 +16,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -244,6 +244,8 @@ async def perform(settings: Settings, environ: Mapping[str, str], message: bytes
             call = decode_message(message, max_nesting=settings.max_nesting)
         except MessageFault as fault:
             return fault_reply(fault)
+        with suppress(Fault):
+            await program.listeners.take_stock()
         return await program.answer(call)
 
 

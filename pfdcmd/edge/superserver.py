@@ -86,6 +86,13 @@ class SuperServer:
         self._is_legacy_in_force = True
         return await self._reload(is_asked_for=True)
 
+    async def take_stock(self) -> None:
+        """Learn what is declared and what runs, for `listing`, and change nothing. Raises: SupervisorFault."""
+        reading = await self._read()
+        self._catalogue = await self._interpret(reading, is_asked_for=False)
+        self._declarations = {each.name: each for each in declare(reading.files).declarations}
+        await self._refresh()
+
     async def change(self, name: str, changes: Mapping[str, Sequence[str] | None]) -> None:
         """Set attributes of one service to these words (None: no longer given), in its file, and carry that out.
 

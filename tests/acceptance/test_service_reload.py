@@ -1,5 +1,6 @@
 """A reload while images arrive: nothing acknowledged is lost, nobody is refused, and the rest of the set is changed."""
 
+import json
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from pfdcmprocess import free_port
+from pfdcmprocess import free_port, places, run_to_end
 from pynetdicom import AE
 from pynetdicom.sop_class import MRImageStorage, Verification
 from services import IMAGE, echo, running_site, store, wait_until
@@ -160,6 +161,14 @@ def test_hup_and_restart_reload_and_an_unchanged_service_does_not_notice(site):
         ".reload"
     ]
     assert sorted(shown["unchanged"]) == ["a", "b"]
+
+
+def test_one_message_without_a_daemon_shows_what_runs(site):
+    site.declare("a")
+    message = json.dumps({"action": "internalctl", "meta": {"var": "/listeners/a/pids", "get": "value"}})
+    places_of = [*places(site.directory), "--servicesDir", str(site.files)]
+    said = json.loads(run_to_end(*places_of, "--msg", message).stdout)
+    assert said["d_ret"]["/listeners/a/pids"] == site.show("a")["pids"]
 
 
 def test_a_set_in_the_tree_is_kept_in_the_file_or_changes_nothing(site):
