@@ -8,13 +8,14 @@ import signal
 import sys
 import warnings
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from listener.config import Config, read_config
 from listener.doorkeeper import Doorkeeper
 from listener.errors import ConfigurationFault
-from listener.opening import open_archive, until_done
+from listener.opening import open_archive, pause_and_report, until_done
 from listener.privileges import make_directories, take_on
 from listener.report import Report
 from listener.server import Server, listening_socket
@@ -64,10 +65,11 @@ def _serve(config: Config) -> int:
     listening, is_inherited = listening_socket(config)
     # what only pfdcm's user may open comes first
     report = until_done(lambda: Report(config.report_file))
-    doorkeeper = until_done(lambda: Doorkeeper(config))
-    until_done(lambda: make_directories(config))
+    pause = partial(pause_and_report, report)
+    doorkeeper = until_done(lambda: Doorkeeper(config), pause)
+    until_done(lambda: make_directories(config), pause)
     take_on(config)
-    server = Server(config, listening, doorkeeper, report, until_done(lambda: open_archive(config)))
+    server = Server(config, listening, doorkeeper, report, until_done(lambda: open_archive(config), pause))
     address = listening.getsockname()
     log.info(
         "%s: listening on %s, %s; images go to %s",

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from listener.archive import Archive
 from listener.config import Config
-from listener.series import Archive
-from listener.spool import Spool, spool_directory
+from listener.report import Report
 
 _LOG = logging.getLogger("listener.opening")
 _FIRST_PAUSE_SECONDS = 1.0
 _LAST_PAUSE_SECONDS = 10.0
+_REPORT_SECONDS = 1.0
 
 _Made = TypeVar("_Made")
 
@@ -27,12 +28,7 @@ def open_archive(config: Config) -> Archive:
 
     Raises: OSError: one of them cannot be made or used; nothing is left open then.
     """
-    spool = Spool(spool_directory(config.tmp_dir, config.data_dir))
-    try:
-        return Archive(config.data_dir, config.log_dir, spool, is_durable=config.is_durable)
-    except OSError:
-        spool.close()
-        raise
+    return Archive(config.data_dir, config.log_dir, config.tmp_dir, is_durable=config.is_durable)
 
 
 def until_done(attempt: Callable[[], _Made], sleep: Callable[[float], None] = time.sleep) -> _Made:
@@ -56,6 +52,14 @@ def until_done(attempt: Callable[[], _Made], sleep: Callable[[float], None] = ti
             if said:
                 _LOG.info("what was in the way is gone: %s", said)
             return made
+
+
+def pause_and_report(report: Report, seconds: float) -> None:
+    """A pause in which the worker goes on to report, as one that takes nothing: it waits, and does not hang."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        report.write(open_associations=0, images=0, size_bytes=0, is_draining=True)
+        time.sleep(min(left, _REPORT_SECONDS))
 
 
 def _reason(error: OSError) -> str:

@@ -206,6 +206,21 @@ def test_a_worker_that_hangs_is_replaced(tmp_path):
         wait_until(lambda: echo(port) == "")
 
 
+def test_a_worker_that_cannot_use_its_directories_waits_for_them_and_says_so(tmp_path):
+    with running_site(tmp_path, "--listenerHeartbeatSeconds", "2") as site:
+        port = site.declare("a")
+        (pid,) = site.show("a")["pids"]
+        (tmp_path / "dicom").rename(tmp_path / "away")
+        (tmp_path / "dicom").write_text("in the way")
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: "Not a directory" in site.show("a")["last_error"])
+        (waiting,) = site.show("a")["pids"]
+        (tmp_path / "dicom").unlink()
+        (tmp_path / "away").rename(tmp_path / "dicom")
+        wait_until(lambda: echo(port) == "")
+        assert site.show("a")["pids"] == [waiting]
+
+
 def test_one_that_keeps_dying_is_fatal_with_its_last_words_in_the_tree(site):
     port = site.declare("a")
     (configuration,) = (site.directory / "state" / "services").glob("*.json")
