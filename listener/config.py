@@ -64,7 +64,7 @@ class Config:
         384, "associations", "open in one worker; a further one is told to come again", minimum=1, maximum=4096
     )
     max_open_series: int = _key(
-        256, "series", "that one association keeps open; beyond, the least recent is closed", minimum=1, maximum=65_536
+        4096, "series", "that one association keeps open; beyond, the least recent is closed", minimum=1, maximum=65_536
     )
     artim_seconds: float = _key(
         30.0, "s", "for the peer's A-ASSOCIATE-RQ, and for it to close the connection", minimum=0.1

@@ -14,11 +14,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from listener.admission import FULL, Refusal
+from listener.archive import Archive
 from listener.config import Config
 from listener.doorkeeper import NO_ENTRY, Doorkeeper
 from listener.report import Report
 from listener.runlog import append_line, format_line, format_refusal
-from listener.series import Archive, SeriesOfAssociation, SeriesRegistry, close_abandoned
+from listener.series import SeriesOfAssociation, SeriesRegistry
+from listener.serieslock import close_abandoned
 
 if TYPE_CHECKING:
     from listener.connection import Connection
@@ -86,7 +88,6 @@ class Server:
             self._listening.close()
             self._drain()
             self._archive.close()
-            self._archive.spool.close()
             self._doorkeeper.close()
             self._report.close()
             os.close(self._wake_read)
@@ -250,6 +251,7 @@ class Server:
     def _clean(self) -> None:
         """Remove and close what killed workers left."""
         try:
+            self._archive.follow_paths()
             for spool in self._archive.spools:
                 for leftover in spool.remove_leftovers():
                     if not leftover.was_filed:

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from listener.directories import open_root, reopen_root
+from listener.directories import is_elsewhere, open_root, reopen_root
 
 PREFIX = ".incoming-"
 _PROBE_SUFFIX = "-link"
@@ -189,11 +189,17 @@ class Spool:
             return os.open(name, flags, FILE_MODE, dir_fd=self.fd)
 
     def restore(self) -> bool:
-        """Make the directory again when somebody has removed it; whether that was so. Raises: OSError."""
-        is_removed = not os.fstat(self.fd).st_nlink
-        if is_removed:
-            reopen_root(self.fd, self.directory)
-        return is_removed
+        """Open the directory again when its path means another one now; whether that was so. Raises: OSError."""
+        is_other = is_elsewhere(self.fd, self.directory)
+        if is_other:
+            self.move(self.directory)
+        return is_other
+
+    def move(self, directory: str) -> None:
+        """Use this directory from now on; what is on its way in the former one is still placed if it can be."""
+        self.directory = directory
+        reopen_root(self.fd, directory)
+        self._probe()
 
     def _probe(self) -> None:
         self._can_link = self._probe_links()

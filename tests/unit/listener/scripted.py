@@ -8,8 +8,8 @@ from pathlib import Path
 
 from listener.config import Config
 from listener.connection import Connection
-from listener.series import Archive, SeriesOfAssociation, SeriesRegistry
-from listener.spool import Spool
+from listener.opening import open_archive
+from listener.series import SeriesOfAssociation, SeriesRegistry
 
 
 class ScriptedSocket:
@@ -59,13 +59,12 @@ class Site:
         self.config = Config(
             data_dir=str(root / "data"), log_dir=str(root / "log"), tmp_dir=str(root / "tmp"), **config
         )
-        self.spool = Spool(self.config.tmp_dir)
-        self.archive = Archive(self.config.data_dir, self.config.log_dir, self.spool, is_durable=self.config.is_durable)
+        self.archive = open_archive(self.config)
+        self.spool = self.archive.spool
         self.registry = SeriesRegistry(self.archive)
 
     def close(self):
         self.archive.close()
-        self.spool.close()
 
     def series(self):
         return SeriesOfAssociation(self.registry, self.config.max_open_series)

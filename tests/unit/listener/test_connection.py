@@ -29,7 +29,7 @@ from scripted import Site
 
 from listener import spool
 from listener.part10 import encode_header
-from listener.series import close_abandoned
+from listener.serieslock import close_abandoned
 
 REQUEST = associate_rq(context_item(1, VERIFICATION, EXPLICIT_LITTLE), context_item(3, CT, EXPLICIT_LITTLE))
 SERIES = "P1-Doe.Jane/Head-20200102-1.2/Axial-no.value.provided-1.2.3"

@@ -11,7 +11,7 @@ from scripted import Site, run_all
 from listener import spool as spool_module
 from listener.elements import Elements
 from listener.naming import place
-from listener.series import close_abandoned
+from listener.serieslock import close_abandoned
 from listener.spool import Spool, spool_directory
 
 
@@ -94,7 +94,7 @@ def abandon(site):
     temp = site.spool.open_temp()
     os.write(temp.fd, b"half an image")
     for series in held._held.values():
-        fcntl.flock(series._lock_fd, fcntl.LOCK_UN)
+        fcntl.flock(series.lock._fd, fcntl.LOCK_UN)
     fcntl.flock(temp.fd, fcntl.LOCK_UN)
     return held, temp
 
