@@ -16,6 +16,7 @@ from pfdcmd.pacs.outcome import MoveOutcome
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.pacs.query import Query
 from pfdcmd.pacs.result import StudyMatch
+from pfdcmd.service.config import ServiceConfig
 from pfdcmd.service.plan import Reload
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
@@ -54,6 +55,10 @@ class ListenersPort(Protocol):
 
         Raises: ServiceFault, StorageFault: it could not be tried at all.
         """
+        ...
+
+    async def answers(self, service: ServiceConfig) -> bool:
+        """Whether the service's port answers C-ECHO now; of one whose own rules may refuse ours, whether it serves."""
         ...
 
     async def change(self, name: str, changes: Mapping[str, Sequence[str] | None]) -> None:

@@ -88,6 +88,9 @@ async def _restart(context: Context) -> Reply:
         return _failed(reason)
     if ours and all(service.is_disabled for service in ours):
         return _failed(f"{ours[0].name} is disabled in {path}.")
+    for service in ours:
+        if not service.is_disabled and not await context.listeners.answers(service):
+            return _failed(f"{service.name} does not answer C-ECHO on port {service.port}.")
     return {**_done(RESTARTED), "stderr": " ".join([*changed.failed.values(), *changed.faults.values()])}
 
 

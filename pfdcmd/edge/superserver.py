@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
+from pfdcmd.edge.echo import answers_echo
 from pfdcmd.edge.servicefiles import ServiceFiles, Signature
 from pfdcmd.edge.servicetext import ServiceText
 from pfdcmd.edge.supervisord import Supervisord
@@ -92,6 +93,12 @@ class SuperServer:
         self._catalogue = await self._interpret(reading, is_asked_for=False)
         self._declarations = {each.name: each for each in declare(reading.files).declarations}
         await self._refresh()
+
+    async def answers(self, service: ServiceConfig) -> bool:
+        """Whether the service's port answers C-ECHO; one that may refuse ours serves as its workers have reported."""
+        if not service.is_open_to_all:
+            return True
+        return await asyncio.to_thread(answers_echo, service.local_address, self._settings.listener_start_seconds)
 
     async def change(self, name: str, changes: Mapping[str, Sequence[str] | None]) -> None:
         """Set attributes of one service to these words (None: no longer given), in its file, and carry that out.

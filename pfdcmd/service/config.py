@@ -41,6 +41,20 @@ _LISTENER_KEYS = {
     "groups": "has_supplementary_groups",
 }
 """Attributes that the listener's configuration calls otherwise; its keys have units and plurals."""
+_DOOR_KEYS = frozenset(
+    (
+        "access_times",
+        "ae_titles",
+        "allowed_calling_aes",
+        "cps",
+        "instances",
+        "max_load",
+        "no_access",
+        "only_from",
+        "per_source",
+        "require_called_ae",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,11 @@ class ServiceConfig:
     def local_address(self) -> tuple[str, int]:
         """Where this machine reaches the listener."""
         return (_EVERY_INTERFACE.get(self.bind, self.bind), self.port)
+
+    @property
+    def is_open_to_all(self) -> bool:
+        """Whether it refuses nobody by rules of its own, a C-ECHO of ours included."""
+        return not _DOOR_KEYS & self.options.keys()
 
     def group(self, generation: int = 0) -> str:
         """The supervisor's name for the processes. A service that is changed gets a new group beside the old one, which

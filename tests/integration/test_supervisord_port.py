@@ -15,10 +15,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from echo import answers_echo
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
+from pfdcmd.edge.echo import answers_echo
 from pfdcmd.edge.supervisord import Supervisord
 from pfdcmd.errors import ServiceFault, SupervisorFault
 from pfdcmd.service.config import ServiceConfig

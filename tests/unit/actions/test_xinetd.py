@@ -52,6 +52,7 @@ class FakeListeners:
         self.applied = []
         self.fault = None
         self.failed = {}
+        self.mute = False
         self.inside = 0
         self.most_inside = 0
         self._lock = asyncio.Lock()
@@ -60,6 +61,9 @@ class FakeListeners:
     async def exclusive(self):
         async with self._lock:
             yield
+
+    async def answers(self, service):
+        return not self.mute
 
     async def reload(self):
         self.inside += 1
@@ -234,3 +238,10 @@ def test_two_at_once_take_turns(context):
 
     assert [reply["status"] for reply in asyncio.run(both())] == [True, True]
     assert context.listeners.most_inside == 1
+
+
+def test_a_listener_that_does_not_answer_is_no_success(context):
+    context.listeners.mute = True
+    reply = call(context, "service", "everything")
+    assert reply["status"] is False
+    assert reply["msg"] == "dicomlistener does not answer C-ECHO on port 10402."
