@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # within the 16,384 that a worker may have open.
 MAX_DIRECTORIES = 16
 _LOCKS_SHARE = 4
+_MOST_FILES = 1_048_576
 
 
 class OpenSeries:
@@ -87,8 +88,10 @@ class OpenSeries:
         return self._make_directory(elements)
 
     def _make_directory(self, elements: Elements) -> int:
+        # Taken before: an exchange that is noticed meanwhile is then mended once too often rather than never.
+        version = self._archive.version
         fd = self._archive.make_series(self._place, elements)
-        self._version = self._archive.version
+        self._version = version
         return fd
 
 
@@ -100,7 +103,7 @@ class SeriesRegistry:
         self._mutex = threading.Lock()
         self._open: dict[str, OpenSeries] = {}
         self._locks: dict[str, SeriesLock] = {}
-        self._max_locks = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _LOCKS_SHARE
+        self._max_locks = _max_locks()
 
     @property
     def is_full(self) -> bool:
@@ -204,3 +207,8 @@ class SeriesOfAssociation:
         if self._used.pop(path, None) is not None:
             series.leave()
         self._registry.release(path, series)
+
+
+def _max_locks() -> int:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return (_MOST_FILES if files == resource.RLIM_INFINITY else min(files, _MOST_FILES)) // _LOCKS_SHARE

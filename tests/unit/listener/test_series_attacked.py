@@ -14,7 +14,6 @@ from listener import series as series_module
 from listener import serieslock, spool
 from listener.elements import Elements
 from listener.naming import place
-from listener.opening import open_archive
 from listener.serieslock import close_abandoned
 
 
@@ -209,6 +208,16 @@ def test_one_series_in_two_directories_is_received_when_both_are_done(site, othe
     assert site.files("tmp") == {}
 
 
+def test_a_worker_without_a_limit_of_files_lets_nobody_go_early(site, monkeypatch):
+    unlimited = series_module.resource.RLIM_INFINITY
+    monkeypatch.setattr(series_module.resource, "getrlimit", lambda kind: (unlimited, unlimited))
+    held = series_module.SeriesOfAssociation(series_module.SeriesRegistry(site.archive), 1000)
+    for number in range(3):
+        get(held, series=f"1.2.{number}")
+    assert states(site) == ["receiving.series"] * 3
+    held.release_all()
+
+
 def test_a_list_of_directories_that_is_full_turns_nobody_away(site, monkeypatch):
     monkeypatch.setattr(serieslock, "_MAX_LOCK_BYTES", 1000)
     held = site.series()
@@ -247,14 +256,13 @@ def test_who_holds_a_removed_lock_file_leaves_the_new_one_alone(site, other):
 
 
 def test_another_services_lock_files_are_not_even_locked(site, monkeypatch):
-    elsewhere = site.root / "elsewhere"
-    neighbour = open_archive(Site(elsewhere).config)
-    get(held := Site(elsewhere).series())
-    for lock in (elsewhere / "tmp").glob(".series-*"):
-        (site.root / "tmp" / lock.name).write_bytes(lock.read_bytes())
-    monkeypatch.setattr(serieslock, "_is_last", lambda fd: pytest.fail("locked"))
-    close_abandoned(site.archive, lambda name: pytest.fail("closed"))
-    monkeypatch.undo()
+    neighbour = Site(site.root / "elsewhere")
+    get(held := neighbour.series())
+    for name, text in neighbour.files("tmp").items():
+        (site.root / "tmp" / name).write_bytes(text)
+    with monkeypatch.context() as patched:
+        patched.setattr(serieslock, "_is_last", lambda fd: pytest.fail("locked"))
+        close_abandoned(site.archive, lambda name: pytest.fail("closed"))
     held.release_all()
     neighbour.close()
 
