@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from enum import Enum
 
@@ -37,6 +38,14 @@ def file_image(image: IncomingImage, series: SeriesOfAssociation, *, is_durable:
             if image.temp.is_lost:
                 raise ImageFault(dimse.PROCESSING_FAILURE, "its spool file was removed") from error
             held.restore(elements)
+            return _name(image, held, place, is_durable=is_durable)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # The data directory was mounted over after the image had begun.
+            image.respool()
+            if is_durable:
+                os.fdatasync(image.temp.fd)
             return _name(image, held, place, is_durable=is_durable)
     except OSError as error:
         raise fault_of(error) from error

@@ -119,6 +119,15 @@ class IncomingImage:
         self._is_placed = True
         return True
 
+    def respool(self) -> None:
+        """Copy the file to where the spool is now, which has moved to another file system since. Raises: OSError."""
+        former, self._temp = self.temp, self._spool.open_temp()
+        try:
+            for chunk in _chunks(former.fd, 0):
+                write_all(self.temp.fd, [chunk])
+        finally:
+            self._spool.discard(former)
+
     def discard(self) -> None:
         """Let go of the file; remove it unless it has its final name."""
         self._pending.clear()

@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 from scripted import Site
 
+from listener import image as image_module
 from listener import spool
 from listener.part10 import encode_header
 from listener.serieslock import close_abandoned
@@ -217,6 +218,27 @@ def test_a_spool_removed_under_us_is_made_again(site):
     shutil.rmtree(site.root / "tmp")
     sock, _ = site.connect(REQUEST, image(2), RELEASE_RQ)
     assert answers(sock) == [0]
+
+
+@pytest.mark.parametrize("is_nameless", [True, False])
+def test_an_image_begun_before_the_data_directory_was_mounted_over_was_refused(site, monkeypatch, is_nameless):
+    site.spool._can_do_without_names = is_nameless
+    real = os.link
+    pending = ["once"]
+
+    def link(source, name, **more):
+        if name.endswith(".dcm") and pending:
+            pending.clear()
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        real(source, name, **more)
+
+    monkeypatch.setattr(spool.os, "link", link)
+    monkeypatch.setattr(image_module, "_CHUNK_BYTES", 65_536)
+    sock, _ = site.connect(REQUEST, image(1, pixels=bytes(range(250)) * 2000), image(2), RELEASE_RQ)
+    assert answers(sock) == [0, 0]
+    filed = dcmread(site.root / "data" / SERIES / "00001-1.2.3.1.dcm")
+    assert filed.PixelData == bytes(range(250)) * 2000
+    assert site.files("tmp") == {}
 
 
 def test_a_link_in_place_of_a_directory_is_not_followed(site, tmp_path):
