@@ -17,7 +17,7 @@ COLOURS = {
     "floor durable": "#444444",
     "floor written": "#999999",
 }
-PEER_COLOURS = ("#c8553d", "#e08e45", "#8a6fa8", "#7a9e4f")
+PEER_COLOURS = ("#c8553d", "#e08e45", "#8a6fa8", "#7a9e4f", "#b8a04a")
 
 
 def main() -> int:

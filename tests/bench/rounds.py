@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench import floor, receivers
+from tests.bench import floor, receivers, senders
 from tests.bench.receivers import Receiver, Start
 from tests.bench.workloads import Workload, digest
 
@@ -85,6 +85,7 @@ def _run(name: str, row: Row, workload: Workload, directory: Path) -> tuple[floa
     if name.startswith("floor"):
         return floor.measure(workload.files, directory / "floor", durable=name.endswith("durable")), 0
     with RECEIVERS[name](directory, row.environ) as receiver, _sampled(receiver):
+        senders.echo_at_once(receiver.port)
         start = time.perf_counter()
         row.send(workload, receiver.port, row.environ)
         wait_until_filed(receiver, workload)

@@ -12,6 +12,7 @@ from tests.bench import lean as lean_sender
 from tests.bench.workloads import Workload
 
 HOST = "127.0.0.1"
+_ECHOES = 8
 
 
 class SendFailed(Exception):
@@ -33,6 +34,11 @@ def storescu_at_once(workload: Workload, port: int, environ: Mapping[str, str], 
     files = [str(file) for file in workload.files]
     shares = [files[number::associations] for number in range(associations)]
     _run([_storescu(port, share) for share in shares], environ)
+
+
+def echo_at_once(port: int) -> None:
+    """A few C-ECHOs, so that every worker has served once: receivers are measured as they are after days."""
+    _run([["echoscu", HOST, str(port)] for _ in range(_ECHOES)], {})
 
 
 def lean(workload: Workload, port: int, _: Mapping[str, str]) -> None:
