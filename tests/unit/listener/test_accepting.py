@@ -4,7 +4,6 @@ import errno
 import os
 
 import pytest
-from scripted import Site
 
 from listener import server as server_module
 from listener.doorkeeper import Doorkeeper
@@ -18,13 +17,6 @@ class FailingListening:
 
     def accept(self):
         raise OSError(self._code, os.strerror(self._code))
-
-
-@pytest.fixture
-def site(tmp_path):
-    made = Site(tmp_path)
-    yield made
-    made.close()
 
 
 def accept(site, code, monkeypatch):

@@ -42,13 +42,6 @@ def image(number, **more):
 
 
 @pytest.fixture
-def site(tmp_path):
-    made = Site(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def written(tmp_path):
     made = Site(tmp_path, ack="written")
     yield made

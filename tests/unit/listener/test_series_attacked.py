@@ -21,21 +21,6 @@ def elements(series="1.2.3", description="Axial"):
     return Elements("1", f"{series}.1", "20200102", "20200102", "Head", description, "Doe", "P1", "1.2", series, "1")
 
 
-@pytest.fixture
-def site(tmp_path):
-    made = Site(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def other(site):
-    """Another worker of the same service."""
-    made = Site(site.root)
-    yield made
-    made.close()
-
-
 def get(held, **which):
     one = elements(**which)
     return held.get(place(one), one)

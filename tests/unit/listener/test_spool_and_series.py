@@ -21,21 +21,6 @@ def elements(series="1.2.3", number="1"):
     )
 
 
-@pytest.fixture
-def site(tmp_path):
-    made = Site(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def other(site):
-    """Another worker of the same service."""
-    made = Site(site.root)
-    yield made
-    made.close()
-
-
 def names(site, directory="data"):
     return sorted(name.rsplit("/", 1)[-1] for name in site.files(directory))
 
