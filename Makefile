@@ -54,6 +54,7 @@ bench: $(VENV)/.test debian
 	$(BIN)/python -m tests.bench.api
 	$(BIN)/python -m tests.bench.query
 	$(BIN)/python -m tests.bench.retrieve
+	$(BIN)/python -m tests.bench.services
 	@mkdir -p build
 	$(BIN)/python -m tests.bench.ingest --json build/ingest.json $(BENCH)
 

@@ -15,6 +15,8 @@ from pathlib import Path
 PROGRAM = str(Path(sys.executable).with_name("pfdcm"))
 START_SECONDS = 20
 END_SECONDS = 30
+# Two services of one test must not get the same port, which the kernel may well offer twice.
+_given_ports = set()
 _LISTENS = re.compile(r"listens on http://\S+:(\d+)")
 
 
@@ -144,6 +146,11 @@ def end_supervisord(state_directory):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, and that this function has not given before."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port

@@ -29,19 +29,20 @@ class ServiceFiles:
         self.directory = directory
         self._watched: tuple[str, ...] = (str(directory),)
 
-    def read(self, others: Iterable[str] = ()) -> Reading:
+    def read(self, others: Iterable[str] = ()) -> tuple[Reading, Signature]:
         """Read and parse everything; never raises: what cannot be read is a fault of its file.
 
         Args: others: further files; one that is not there is passed over.
+        Returns: what was read, and a signature from just before it: what changes meanwhile differs from that.
         """
-        reader = _Reader()
-        for path in _directory_files(self.directory):
-            reader.read(path)
-        for other in others:
-            if Path(other).exists():
-                reader.read(other)
-        self._watched = (str(self.directory), *reader.watched)
-        return Reading(tuple(reader.files), reader.faults, reader.is_uncertain)
+        signature = self.signature()
+        watched = self._watched
+        reading = self._read(others)
+        if self._watched != watched:
+            # only now is it known which included files belong to the signature
+            signature = self.signature()
+            reading = self._read(others)
+        return reading, signature
 
     def signature(self) -> Signature:
         """What changes when a file of the directory, or one that was included, does."""
@@ -52,6 +53,16 @@ class ServiceFiles:
 
     def is_there(self, paths: Iterable[str]) -> dict[str, bool]:
         return {path: Path(path).exists() for path in paths}
+
+    def _read(self, others: Iterable[str]) -> Reading:
+        reader = _Reader()
+        for path in _directory_files(self.directory):
+            reader.read(path)
+        for other in others:
+            if Path(other).exists():
+                reader.read(other)
+        self._watched = (str(self.directory), *reader.watched)
+        return Reading(tuple(reader.files), reader.faults, reader.is_uncertain)
 
 
 class _Reader:

@@ -89,7 +89,7 @@ class SuperServer:
 
     async def take_stock(self) -> None:
         """Learn what is declared and what runs, for `listing`, and change nothing. Raises: SupervisorFault."""
-        reading = await self._read()
+        reading, _ = await self._read()
         self._catalogue = await self._interpret(reading, is_asked_for=False)
         self._declarations = {each.name: each for each in declare(reading.files).declarations}
         await self._refresh()
@@ -107,7 +107,7 @@ class SuperServer:
 
         Raises: ServiceFault and its kinds, StorageFault: why not; nothing has changed then.
         """
-        reading = await self._read()
+        reading, _ = await self._read()
         text = await asyncio.to_thread(ServiceText.prepare, self._files.directory, reading, name, changes)
         catalogue = await self._interpret(text.reading, is_asked_for=False)
         text.check(catalogue)
@@ -153,8 +153,7 @@ class SuperServer:
             await self._refresh()
 
     async def _reload(self, *, is_asked_for: bool = False) -> Reload:
-        self._signature = await asyncio.to_thread(self._files.signature)
-        reading = await self._read()
+        reading, self._signature = await self._read()
         catalogue = await self._interpret(reading, is_asked_for=is_asked_for)
         self._known |= {each.file_name for each in reading.files}
         steps, failed = await self._supervisord.apply(catalogue.services, catalogue.retained)
@@ -165,11 +164,9 @@ class SuperServer:
             self._last = (changed, self._now().astimezone().isoformat(timespec="seconds"))
         _report(changed)
         await self._refresh()
-        # what was included has been learnt by reading
-        self._signature = await asyncio.to_thread(self._files.signature) if reading.files else self._signature
         return Reload(changed, catalogue.services)
 
-    async def _read(self) -> Reading:
+    async def _read(self) -> tuple[Reading, Signature]:
         legacy = self._legacy_file()
         if not self._is_legacy_in_force:
             running = await self._supervisord.running()
