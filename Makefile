@@ -31,7 +31,7 @@ debian:
 	@sh tests/install-debian-programs
 
 test: $(VENV)/.test debian check
-	$(BIN)/pytest -q tests/integration tests/acceptance
+	$(BIN)/pytest -q -n 4 --dist loadfile tests/integration tests/acceptance
 
 # docker's or podman's image `pfdcm`; IMAGE_OPTIONS go to the build
 image:

@@ -27,8 +27,10 @@ from pfdcmd.defaults import initial_tree
 from pfdcmd.dispatch import dispatch, fault_reply
 from pfdcmd.edge.files import Files
 from pfdcmd.edge.host import Host
-from pfdcmd.edge.http import HttpServer
+from pfdcmd.edge.http import HttpServer, Routes
+from pfdcmd.edge.olddialect import OldDialect
 from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.edge.performing import Performing
 from pfdcmd.edge.places import make_state_directory, service_file_path, services_directory
 from pfdcmd.edge.runfile import Run, announce, claimed, withdraw
 from pfdcmd.edge.servicefiles import ServiceFiles
@@ -176,7 +178,11 @@ async def serve(settings: Settings, environ: Mapping[str, str]) -> None:
 
 
 async def _serve(program: Program, settings: Settings, ending: asyncio.Event, signalled: asyncio.Event) -> None:
-    server = HttpServer(settings, program.answer, answered=_nothing if settings.forever else ending.set)
+    performing = Performing()
+    old_dialect = OldDialect(settings, program.answer, performing)
+    routes: Routes = {}
+    answered = _nothing if settings.forever else ending.set
+    server = HttpServer(settings, routes, old_dialect, performing, answered)
     host, port = await server.start()
     _log.info("pfdcm %s listens on http://%s:%d", __version__, f"[{host}]" if ":" in host else host, port)
     if ipaddress.ip_address(host).is_unspecified:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -15,7 +16,10 @@ from pathlib import Path
 PROGRAM = str(Path(sys.executable).with_name("pfdcm"))
 START_SECONDS = 20
 END_SECONDS = 30
-# Two services of one test must not get the same port, which the kernel may well offer twice.
+# Below the range from which Linux takes ports for connections (ip_local_port_range: 32768 and up).
+_FIRST_PORT = 12_000
+_PORTS_OF_A_WORKER = 2_000
+# Two services of one test must not get the same port.
 _given_ports = set()
 _LISTENS = re.compile(r"listens on http://\S+:(\d+)")
 
@@ -146,11 +150,21 @@ def end_supervisord(state_directory):
 
 
 def free_port():
-    """A port that nobody listens on, and that this function has not given before."""
+    """A port that nobody listens on, that this function has not given before, and that the kernel gives to nobody.
+
+    Tests that run side by side take theirs from ranges of their own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = _FIRST_PORT + worker * _PORTS_OF_A_WORKER
     while True:
+        port = random.randrange(first, first + _PORTS_OF_A_WORKER)
+        if port in _given_ports:
+            continue
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in _given_ports:
-            _given_ports.add(port)
-            return port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _given_ports.add(port)
+        return port

@@ -5,6 +5,8 @@ import json
 from contextlib import asynccontextmanager
 
 from pfdcmd.edge.http import HttpServer
+from pfdcmd.edge.olddialect import OldDialect
+from pfdcmd.edge.performing import Performing
 from pfdcmd.settings import Settings
 
 DEADLINE_SECONDS = 30
@@ -18,7 +20,9 @@ async def echo(call):
 @asynccontextmanager
 async def serving(answer=echo, answered=lambda: None, **settings):
     """An HttpServer on a free port of 127.0.0.1; yields the port and the server."""
-    server = HttpServer(Settings(port_self=0, **settings), answer, answered)
+    values = Settings(port_self=0, **settings)
+    performing = Performing()
+    server = HttpServer(values, {}, OldDialect(values, answer, performing), performing, answered)
     _, port = await server.start()
     try:
         yield port, server
