@@ -110,6 +110,12 @@ class KeysRefused(PeerFailed):
     number = 207
 
 
+class JobNotFound(PacsFault):
+    """There is no such retrieve."""
+
+    number = 208
+
+
 class ServiceFault(Fault):
     """The listener service cannot be used as declared."""
 

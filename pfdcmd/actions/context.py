@@ -16,6 +16,7 @@ from pfdcmd.pacs.outcome import MoveOutcome
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.pacs.query import Query
 from pfdcmd.pacs.result import StudyMatch
+from pfdcmd.retrieve.job import Job, RetrieveRequest
 from pfdcmd.service.config import ServiceConfig
 from pfdcmd.service.plan import Reload
 from pfdcmd.settings import Settings
@@ -40,6 +41,49 @@ class PacsPort(Protocol):
 
         A failure of the PACS, of the network included, is an outcome and not an exception.
         """
+        ...
+
+
+class JobsPort(Protocol):
+    """Retrieves as jobs, and what is known of every series (edge.jobs)."""
+
+    async def start(self, request: RetrieveRequest) -> Job:
+        """Begin a job, or find the one that does the same already; it outlives the caller and pfdcm itself.
+
+        Raises: ParameterFault, PeerConfigurationFault: there is no such PACS, or no such study to ask for.
+                StorageFault: the job could not be noted.
+        """
+        ...
+
+    async def wait(self, job_id: str) -> Job:
+        """The job once it has ended. Raises: JobNotFound."""
+        ...
+
+    async def get(self, job_id: str) -> Job:
+        """The job as it stands. Raises: JobNotFound."""
+        ...
+
+    async def list(self, *, limit: int) -> list[Job]:
+        """The latest jobs, the newest first."""
+        ...
+
+    async def cancel(self, job_id: str) -> Job:
+        """End the job; what has arrived stays. Raises: JobNotFound."""
+        ...
+
+    async def plan(self, request: RetrieveRequest) -> dict[str, Any]:
+        """What a job would move, what is here already, how many bytes and how long by the rates seen.
+
+        Raises: as start; PacsFault: the PACS could not be asked.
+        """
+        ...
+
+
+class EventsPort(Protocol):
+    """Tells subscribers (edge.websocket) of what happens."""
+
+    def publish(self, topic: str, data: Mapping[str, Any]) -> None:
+        """Never waits, never raises; who reads too slowly misses it and is told so."""
         ...
 
 
