@@ -7,12 +7,14 @@ FROM ${PYTHON:-docker.io/library/python:3.11-slim-bookworm} AS build
 RUN apt-get update -q && apt-get install -y -q --no-install-recommends tini
 WORKDIR /src
 COPY etc/container/requirements.lock etc/container/build.lock etc/container/
-# From wheels only: what would have to be compiled is refused rather than built.
+# From wheels only: what would have to be compiled is refused rather than built. jsonrpcserver is published as source
+# alone, in pure Python.
 RUN python3 -m venv /build \
  && /build/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r etc/container/build.lock \
+ && SOURCE_DATE_EPOCH=315532800 /build/bin/pip wheel --no-cache-dir --no-build-isolation --require-hashes \
+        --only-binary :all: --no-binary jsonrpcserver -w /wheels -r etc/container/requirements.lock \
  && python3 -m venv --without-pip /opt/pfdcm \
- && /build/bin/pip --python /opt/pfdcm/bin/python install --no-cache-dir --no-compile --require-hashes \
-        --only-binary :all: -r etc/container/requirements.lock
+ && /build/bin/pip --python /opt/pfdcm/bin/python install --no-cache-dir --no-compile --no-deps --no-index /wheels/*.whl
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY pfdcmd pfdcmd
 COPY listener listener
