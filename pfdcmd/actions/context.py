@@ -6,16 +6,19 @@ asked of a port below, which `pfdcmd.app` fills with the real thing and unit tes
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from pfdcmd.pacs.outcome import MoveOutcome
+from pfdcmd.pacs.delivery import Delivery
+from pfdcmd.pacs.level import LevelQuery
+from pfdcmd.pacs.outcome import MoveCounts, MoveOutcome
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.pacs.query import Query
-from pfdcmd.pacs.result import StudyMatch
+from pfdcmd.pacs.result import Attributes, StudyMatch
+from pfdcmd.pacs.selection import Selection
 from pfdcmd.retrieve.job import Job, RetrieveRequest
 from pfdcmd.service.config import ServiceConfig
 from pfdcmd.service.plan import Reload
@@ -40,6 +43,38 @@ class PacsPort(Protocol):
         """C-MOVE of one series to the peer's move destination; with study None the series' study is looked up first.
 
         A failure of the PACS, of the network included, is an outcome and not an exception.
+        """
+        ...
+
+    def find_level(self, peer: Peer, query: LevelQuery) -> AsyncIterator[Attributes]:
+        """C-FIND at one level, match by match as the PACS sends them: keyword, or eight digits -> text.
+
+        It ends after query.max_matches. Who reads slowly has the PACS wait; who stops reading has it told to stop.
+
+        Raises: PacsFault and its kinds; ParameterFault: a key that cannot be used.
+        """
+        ...
+
+    async def echo(self, peer: Peer) -> None:
+        """C-ECHO on an association of its own. Raises: PacsFault and its kinds."""
+        ...
+
+    async def retrieve(
+        self,
+        peer: Peer,
+        selection: Selection,
+        told: Callable[[MoveCounts], None],
+        *,
+        deliver_to: Delivery | None = None,
+    ) -> MoveOutcome:
+        """Have the PACS send what is selected to the peer's move destination; told of each count of sub-operations.
+
+        From a peer that is to be retrieved from by C-GET, images come on the association itself and are passed on to
+        deliver_to; without it they are moved all the same.
+
+        told is called in the event loop, with the latest count when several have come at once. Cancelling the task
+        that awaits it sends C-CANCEL, and breaks the association off if that does not end it within seconds. A failure
+        of the PACS, of the network included, is an outcome and not an exception.
         """
         ...
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 from pfdcmd.edge.pacslink import PacsLink
 from pfdcmd.edge.turns import Turns
 from pfdcmd.errors import KeysRefused, PacsFault, ParameterFault, PeerFailed, PeerTimeout
 from pfdcmd.names import parse_uid
+from pfdcmd.pacs.delivery import Delivery
 from pfdcmd.pacs.keys import NO_VALUE
-from pfdcmd.pacs.outcome import MoveOutcome, outcome_of_fault, outcome_of_status
+from pfdcmd.pacs.level import LevelQuery
+from pfdcmd.pacs.outcome import MoveCounts, MoveOutcome, outcome_of_fault, outcome_of_status
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.pacs.query import Keys, Query, without_lower_levels
 from pfdcmd.pacs.result import Attributes, StudyMatch, read_attributes
+from pfdcmd.pacs.selection import Selection
 from pfdcmd.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -54,6 +58,52 @@ class PacsNet:
             )
         except PacsFault as fault:
             return outcome_of_fault(fault).of_study(study)
+
+    async def find_level(self, peer: Peer, query: LevelQuery) -> AsyncIterator[Attributes]:
+        """See PacsPort.find_level."""
+        keys = {"QueryRetrieveLevel": query.level, **query.keys}
+        link = PacsLink(peer, self._settings)
+        release = await self._turns.take((peer.host, peer.port))
+        matches = await self._run(
+            link,
+            lambda: [read_attributes(elements, query.keys) for elements in islice(link.find(keys), query.max_matches)],
+            self._settings.pacs_query_seconds,
+            release,
+        )
+        for match in matches:
+            yield match
+
+    async def echo(self, peer: Peer) -> None:
+        """See PacsPort.echo."""
+        link = PacsLink(peer, self._settings)
+        release = await self._turns.take((peer.host, peer.port))
+        await self._run(link, lambda: None, self._settings.pacs_query_seconds, release)
+
+    async def retrieve(
+        self,
+        peer: Peer,
+        selection: Selection,
+        told: Callable[[MoveCounts], None],
+        *,
+        deliver_to: Delivery | None = None,  # noqa: ARG002
+    ) -> MoveOutcome:
+        """See PacsPort.retrieve."""
+        keys = {
+            "QueryRetrieveLevel": selection.level,
+            "StudyInstanceUID": selection.study,
+            **({"SeriesInstanceUID": selection.series} if selection.series else {}),
+            **({"SOPInstanceUID": "\\".join(selection.instances)} if selection.instances else {}),
+        }
+        link = PacsLink(peer, self._settings, find=False, move=True)
+        release = await self._turns.take((peer.host, peer.port), is_retrieve=True)
+        try:
+            outcome = await self._run(
+                link, lambda: outcome_of_status(*link.move(keys)), self._settings.pacs_retrieve_seconds, release
+            )
+        except PacsFault as fault:
+            return outcome_of_fault(fault).of_study(selection.study)
+        told(outcome.counts)
+        return outcome.of_study(selection.study)
 
     async def _run(
         self, link: PacsLink, work: Callable[[], _T], limit_seconds: float, give_back: Callable[[], None]

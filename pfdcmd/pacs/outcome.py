@@ -12,6 +12,7 @@ RETURNCODE_FAILED = 69
 
 _SUCCESS = 0x0000
 _CANCEL = 0xFE00
+_REQUEST_REFUSED = frozenset((0x0106, 0x0112, 0x0115, 0x0117, 0x0118, 0x0119, 0x0120, 0x0122, 0xA900))
 
 # PS3.4 Table C.4-2, by their names in DCMTK; any other failure is C000's to FFFF's "unable to process" or unknown.
 _STATUS_NAMES = {
@@ -34,34 +35,68 @@ class MoveCounts:
     completed: int | None = None
     failed: int | None = None
     warning: int | None = None
+    remaining: int | None = None
 
 
 @dataclass(frozen=True)
 class MoveOutcome:
-    """How a C-MOVE ended: error is empty when all went well; study_uid is the study that was asked, when known."""
+    """How a C-MOVE or C-GET ended: error is empty when all went well.
+
+    study_uid is the study that was asked, when known; status the final one, None when the PACS gave none; counts the
+    last that came; failed_instances the UIDs that the PACS said it could not send (PS3.7 section 9.1.4.1.10: it need
+    not); message_id that of the request, which a C-STORE for it names as its move originator's.
+    """
 
     error: str = ""
     returncode: int = RETURNCODE_OK
     study_uid: str | None = None
+    status: int | None = None
+    counts: MoveCounts = MoveCounts()
+    failed_instances: tuple[str, ...] = ()
+    message_id: int | None = None
 
     @property
     def is_success(self) -> bool:
         return self.returncode == RETURNCODE_OK
 
+    @property
+    def refuses_request(self) -> bool:
+        """Whether the PACS took offence at the request itself, as one does that knows no IMAGE level, and sent nothing.
+
+        It says so by a variety of statuses: PS3.4 Table C.4-2 has A900 and Cxxx, PS3.7 Annex C 0106, 0112 to 0124.
+        """
+        status = self.status
+        if status is None or self.counts.completed or self.counts.warning:
+            return False
+        return status in _REQUEST_REFUSED or 0xC000 <= status <= 0xCFFF
+
     def of_study(self, study_uid: str | None) -> MoveOutcome:
         return replace(self, study_uid=study_uid)
 
 
-def outcome_of_status(status: int, counts: MoveCounts) -> MoveOutcome:
-    """Judge the final C-MOVE response. A success that failed for some images, or that sent none, is an error."""
+def outcome_of_status(
+    status: int, counts: MoveCounts, failed_instances: tuple[str, ...] = (), message_id: int | None = None
+) -> MoveOutcome:
+    """Judge the final response. A success that failed for some images, or that sent none, is an error."""
+    error = _error_of(status, counts)
+    return MoveOutcome(
+        error=error,
+        returncode=RETURNCODE_FAILED if error else RETURNCODE_OK,
+        status=status,
+        counts=counts,
+        failed_instances=failed_instances,
+        message_id=message_id,
+    )
+
+
+def _error_of(status: int, counts: MoveCounts) -> str:
     if status != _SUCCESS:
-        text = f"W: Move response with error status ({_status_name(status)})\n"
-        return _failed(text + _failed_images(counts))
+        return f"W: Move response with error status ({_status_name(status)})\n{_failed_images(counts)}"
     if counts.failed:
-        return _failed(f"W: Move response with status Success\n{_failed_images(counts)}")
+        return f"W: Move response with status Success\n{_failed_images(counts)}"
     if counts.completed == 0 and not counts.warning:
-        return _failed("W: Move response with status Success, but no image was sent\n")
-    return MoveOutcome()
+        return "W: Move response with status Success, but no image was sent\n"
+    return ""
 
 
 def outcome_of_fault(fault: PacsFault) -> MoveOutcome:
@@ -69,11 +104,7 @@ def outcome_of_fault(fault: PacsFault) -> MoveOutcome:
     if isinstance(fault, PeerUnreachable):
         text = f"F: Association Request Failed:\nF: 0006:031c TCP Initialization Error: {fault.cause}\n"
         return MoveOutcome(error=text, returncode=RETURNCODE_NO_ASSOCIATION)
-    return _failed(f"F: {fault.message}\n")
-
-
-def _failed(text: str) -> MoveOutcome:
-    return MoveOutcome(error=text, returncode=RETURNCODE_FAILED)
+    return MoveOutcome(error=f"F: {fault.message}\n", returncode=RETURNCODE_FAILED)
 
 
 def _failed_images(counts: MoveCounts) -> str:

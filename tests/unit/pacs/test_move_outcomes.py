@@ -38,7 +38,7 @@ def test_failures_say_what_and_how_many(status, counts, text):
 
 @pytest.mark.parametrize("counts", [MoveCounts(7, 0, 0), MoveCounts(), MoveCounts(0, 0, 3), MoveCounts(7)])
 def test_success_is_success_with_images_or_without_counts(counts):
-    assert outcome_of_status(0x0000, counts) == MoveOutcome()
+    assert outcome_of_status(0x0000, counts) == MoveOutcome(status=0x0000, counts=counts)
 
 
 def test_a_pacs_that_cannot_be_reached_has_its_own_number_and_the_recorded_text():
@@ -52,3 +52,23 @@ def test_a_pacs_that_cannot_be_reached_has_its_own_number_and_the_recorded_text(
 @pytest.mark.parametrize("kind", [PeerRefused, PeerTimeout, PeerAborted])
 def test_other_faults_are_failures_with_their_message(kind):
     assert outcome_of_fault(kind("It said no.")) == MoveOutcome("F: It said no.\n", 69)
+
+
+@pytest.mark.parametrize(
+    ("status", "counts", "refuses"),
+    [
+        (0xA900, MoveCounts(), True),
+        (0x0122, MoveCounts(0, 0, 0), True),
+        (0xC000, MoveCounts(), True),
+        (0xC000, MoveCounts(3, 4, 0), False),
+        (0xA702, MoveCounts(0, 7, 0), False),
+        (0xB000, MoveCounts(3, 4, 0), False),
+        (0x0000, MoveCounts(0, 0, 0), False),
+    ],
+)
+def test_a_request_that_the_pacs_will_not_have_is_told_from_images_that_failed(status, counts, refuses):
+    assert outcome_of_status(status, counts).refuses_request is refuses
+
+
+def test_a_fault_refuses_no_request():
+    assert not outcome_of_fault(PeerTimeout("...")).refuses_request

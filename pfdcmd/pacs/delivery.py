@@ -1,0 +1,16 @@
+"""Where images go that come by C-GET: a listener, reached as any other sender reaches it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pfdcmd.names import AETitle, Port
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A storage SCP of ours."""
+
+    host: str
+    port: Port
+    called_ae: AETitle
