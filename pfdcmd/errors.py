@@ -1,7 +1,7 @@
 """Faults: what can go wrong, as types with a number and a message fit for the caller.
 
 A fault's number is its family and its place in it: 0xx the message itself, 1xx the tree, 2xx a PACS, 3xx a listener
-service, 4xx files. A class's docstring is its default message. The message goes to the caller and so never holds
+service, 4xx files, 5xx access. A class's docstring is its default message. The message goes to the caller and so never holds
 secrets or patients' data; `cause` goes to the log.
 """
 
@@ -12,10 +12,14 @@ class Fault(Exception):
     """Something was wrong with the call."""
 
     number = 0
+    do = "See rpc.discover or docs/api.md for what can be called."
+    """What the caller can do about it."""
 
-    def __init__(self, message: str | None = None, *, cause: str = "") -> None:
+    def __init__(self, message: str | None = None, *, cause: str = "", parameter: str = "") -> None:
+        """parameter: which one of the call's, where it is one."""
         super().__init__(message if message is not None else (type(self).__doc__ or "").strip())
         self.cause = cause
+        self.parameter = parameter
 
     @property
     def message(self) -> str:
@@ -36,6 +40,7 @@ class MessageTooLarge(MessageFault):
     """The message is too large."""
 
     number = 2
+    do = "Send less at once, or have --maxBodyBytes raised."
 
 
 class UnknownAction(MessageFault):
@@ -48,105 +53,159 @@ class ParameterFault(MessageFault):
     """A parameter is missing or has a value that cannot be used."""
 
     number = 4
+    do = "Correct the parameter; rpc.discover and docs/api.md say what each method takes."
 
 
 class TreeFault(Fault):
     """The path cannot be used in the data tree."""
 
     number = 100
+    do = "Look at what is there with tree.list, and correct the path or the value."
 
 
 class TreeTooLarge(TreeFault):
     """The data tree is full."""
 
     number = 101
+    do = "Delete what is not needed, or have --maxTreeLeaves or --maxTreeCharacters raised."
 
 
 class PacsFault(Fault):
     """The PACS could not be asked."""
 
     number = 200
+    do = "Try pacs.echo; the PACS's own log may say more."
 
 
 class PeerConfigurationFault(PacsFault):
     """The PACS entry in the tree cannot be used."""
 
     number = 201
+    do = "Correct the entry with pacs.add; pacs.list shows what there is."
 
 
 class PeerUnreachable(PacsFault):
     """The PACS could not be reached."""
 
     number = 202
+    do = "Check the host and the port with pacs.list, that the PACS runs, and that no firewall is between."
 
 
 class PeerRefused(PacsFault):
     """The PACS refused the association or the request."""
 
     number = 203
+    do = "Check aec (its AE title) and aet (ours), and that the PACS knows ours."
 
 
 class PeerTimeout(PacsFault):
     """The PACS did not answer in time."""
 
     number = 204
+    do = "Try again; for a PACS that is slow, have --pacsResponseSeconds raised."
 
 
 class PeerAborted(PacsFault):
     """The PACS broke off the association."""
 
     number = 205
+    do = "Try again; the PACS's own log may say why it broke off."
 
 
 class PeerFailed(PacsFault):
     """The PACS answered with a failure status."""
 
     number = 206
+    do = "Look into the PACS's own log for the status that it answered with."
 
 
 class KeysRefused(PeerFailed):
     """The PACS does not take the keys of the query at this level."""
 
     number = 207
+    do = "Leave out keys that are not of this level, or ask at another level."
 
 
 class JobNotFound(PacsFault):
     """There is no such retrieve."""
 
     number = 208
+    do = "See retrieve.list for those that there are."
 
 
 class ServiceFault(Fault):
     """The listener service cannot be used as declared."""
 
     number = 300
+    do = "See listener.list and listener.log."
 
 
 class ServiceFileFault(ServiceFault):
     """The service file cannot be read."""
 
     number = 301
+    do = "Correct the service file at the line named."
 
 
 class SupervisorFault(ServiceFault):
     """The listener's supervisor did not do as asked."""
 
     number = 302
+    do = "See listener.log; listener.apply tries again."
 
 
 class StorageFault(Fault):
     """The files could not be read or written."""
 
     number = 400
+    do = "Check that the directory is there, may be written and has space."
 
 
 class SeriesNotFound(StorageFault):
     """No such series has been received."""
 
     number = 401
+    do = "Retrieve the series first with retrieve.start."
 
 
 class ObjectStoreUnavailable(StorageFault):
     """No object store answers."""
 
     number = 402
+    do = "Check the settings below /swift."
+
+
+class AccessRefused(Fault):
+    """This needs a right that the caller has not."""
+
+    number = 500
+
+
+class NotAuthenticated(AccessRefused):
+    """A valid token is needed: Authorization: Bearer TOKEN."""
+
+    number = 501
+
+
+class TooManyAttempts(AccessRefused):
+    """Too many wrong tokens came from this address; try again later."""
+
+    number = 502
+
+
+class OriginRefused(AccessRefused):
+    """Pages of this origin may not call pfdcm."""
+
+    number = 503
+
+
+class PathRefused(AccessRefused):
+    """The path is not below one of the directories that messages may name."""
+
+    number = 504
+
+
+class AuditFault(Fault):
+    """The audit cannot be written, and without it nothing is done."""
+
+    number = 510

@@ -28,7 +28,9 @@ def parse_ae_title(text: object, parameter: str) -> AETitle:
         title = text.strip(" ")
         if title and _AE_TITLE.match(title):
             return AETitle(title)
-    raise ParameterFault(f"{parameter} must be an AE title: 1 to 16 printable ASCII characters, no backslash.")
+    raise ParameterFault(
+        f"{parameter} must be an AE title: 1 to 16 printable ASCII characters, no backslash.", parameter=parameter
+    )
 
 
 def parse_uid(text: object, parameter: str) -> Uid:
@@ -40,7 +42,9 @@ def parse_uid(text: object, parameter: str) -> Uid:
         uid = text.strip(" \0")
         if len(uid) <= _UID_MAX_LENGTH and _UID.match(uid):
             return Uid(uid)
-    raise ParameterFault(f"{parameter} must be a UID: digits and dots, at most {_UID_MAX_LENGTH} characters.")
+    raise ParameterFault(
+        f"{parameter} must be a UID: digits and dots, at most {_UID_MAX_LENGTH} characters.", parameter=parameter
+    )
 
 
 def parse_port(value: object, parameter: str) -> Port:
@@ -52,5 +56,5 @@ def parse_port(value: object, parameter: str) -> Port:
     else:
         number = 0
     if not 1 <= number <= 65535:
-        raise ParameterFault(f"{parameter} must be a TCP port, 1 to 65535.")
+        raise ParameterFault(f"{parameter} must be a TCP port, 1 to 65535.", parameter=parameter)
     return Port(number)
