@@ -1,8 +1,8 @@
 """Faults: what can go wrong, as types with a number and a message fit for the caller.
 
 A fault's number is its family and its place in it: 0xx the message itself, 1xx the tree, 2xx a PACS, 3xx a listener
-service, 4xx files, 5xx access. A class's docstring is its default message. The message goes to the caller and so never holds
-secrets or patients' data; `cause` goes to the log.
+service, 4xx files, 5xx access. A class's docstring is its default message, `do` what the caller can do about it. The
+message goes to the caller and so never holds secrets or patients' data; `cause` goes to the log.
 """
 
 from __future__ import annotations
