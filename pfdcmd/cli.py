@@ -57,10 +57,10 @@ _GROUPS = (
     ("the storage listener", ("start_listener", "listener_", "dicom_dir", "service", "state_dir")),
     ("logs", ("verbosity", "debug_to_dir")),
     ("PACS: times and limits", ("pacs_",)),
+    ("the door", ("enable_token_auth", "token_", "allowed_", "tls_", "roots", "environment_", "user", "audit_")),
     ("callers: times and limits", ("max_", "request_")),
     ("object storage (not in this version), proxy", ("",)),
 )
-_ANNOUNCED = ("--enableTokenAuth", "--tokenPath")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -115,8 +115,6 @@ def build_parser() -> argparse.ArgumentParser:
     other = parser.add_argument_group("other")
     other.add_argument("--settingsFile", metavar="FILE", help=f"read settings from FILE; or {FILE_VARIABLE}")
     other.add_argument("--server", action="store_true", help="serve; this is what pfdcm does anyway")
-    for flag in _ANNOUNCED:
-        other.add_argument(flag, nargs="?", const="", help=argparse.SUPPRESS)
     return parser
 
 
@@ -132,13 +130,12 @@ def _add_setting(group: Any, key: str, default: Any, facts: Any) -> None:
 
 
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    for flag in _ANNOUNCED:
-        if getattr(options, flag.removeprefix("--")) is not None:
-            parser.error(f"{flag} is not available in this version: put an authenticating proxy before pfdcm instead.")
     try:
         settings = _settings(options)
     except ParameterFault as fault:
         parser.error(fault.message)
+    if settings.enable_token_auth or settings.tls_certificate or settings.roots:
+        parser.error("Tokens, TLS and roots are not available in this version.")
     if options.showSettings:
         print(format_settings(settings), end="")
         return 0

@@ -100,6 +100,36 @@ class Settings:
     listener_heartbeat_seconds: float = _setting(
         30.0, "--listenerHeartbeatSeconds", "s", "a worker that is silent for longer hangs, and is replaced", minimum=2
     )
+    enable_token_auth: bool = _setting(
+        False, "--enableTokenAuth", "", "every caller needs a token of --tokenPath's file"
+    )
+    token_path: str = _setting("", "--tokenPath", "file", "tokens, their names and rights; pfdcm --makeToken makes one")
+    allowed_origins: str = _setting(
+        "*", "--allowedOrigins", "origins", "web pages that may call, parted by commas; * for all, as ever"
+    )
+    tls_certificate: str = _setting("", "--tlsCertificate", "file", "speak HTTPS, with this chain (PEM)")
+    tls_key: str = _setting("", "--tlsKey", "file", "the certificate's private key (PEM)")
+    tls_client_ca: str = _setting(
+        "", "--tlsClientCA", "file", "callers need a certificate that one of these authorities (PEM) has signed"
+    )
+    roots: str = _setting(
+        "", "--roots", "directories", "parted by colons: files that messages name must be below one of them"
+    )
+    environment_names: str = _setting(
+        "HOST_IP", "--environmentNames", "names", "environment variables that valueReplace ENV may read, by commas"
+    )
+    user: str = _setting(
+        "", "--user", "account", "whom to become when started as root; default pfdcm where that account is, else root"
+    )
+    audit_file: str = _setting(
+        "", "--auditFile", "file", "who asked for what; default audit.jsonl in the state directory"
+    )
+    audit_key_file: str = _setting(
+        "", "--auditKeyFile", "file", "a key of the site: UIDs in the audit are hashed with it (HMAC-SHA-256)"
+    )
+    audit_required: bool = _setting(
+        False, "--auditRequired", "", "while the audit cannot be written, calls are refused"
+    )
     max_body_bytes: int = _setting(
         4 * 1024 * 1024, "--maxBodyBytes", "bytes", "a larger message is refused unread", minimum=1024
     )
