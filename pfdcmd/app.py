@@ -36,8 +36,11 @@ from pfdcmd.edge.runfile import Run, announce, claimed, withdraw
 from pfdcmd.edge.servicefiles import ServiceFiles
 from pfdcmd.edge.superserver import SuperServer
 from pfdcmd.edge.supervisord import Supervisord
+from pfdcmd.edge.treeevents import TreeEvents
 from pfdcmd.edge.treefile import TreeFile, load_tree_file
 from pfdcmd.errors import Fault, MessageFault, PeerConfigurationFault, StorageFault, TreeFault
+from pfdcmd.events.hub import EventHub
+from pfdcmd.events.subscription import Unconnected
 from pfdcmd.pacs.peer import parse_peer
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
@@ -91,6 +94,8 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
         ServiceFiles(services_directory(settings.services_dir, state_directory)),
         legacy_file=lambda: _text(tree.get("/xinetd/file")),
     )
+    hub = EventHub()
+    TreeEvents(tree, hub)
     context = Context(
         settings=settings,
         tree=tree,
@@ -101,6 +106,7 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
         environ=environ,
         now=datetime.now,
         quit=ending.set,
+        events=Unconnected(hub),
     )
     tree_file = TreeFile(Path(settings.config_file_save), tree) if settings.config_file_save else None
     try:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from pfdcmd.events.stream import Place
+from pfdcmd.events.subscription import Subscription
 from pfdcmd.pacs.delivery import Delivery
 from pfdcmd.pacs.level import LevelQuery
 from pfdcmd.pacs.outcome import MoveCounts, MoveOutcome
@@ -121,6 +123,17 @@ class EventsPort(Protocol):
         """Never waits, never raises; who reads too slowly misses it and is told so."""
         ...
 
+    def subscribe(self, topic: str, since: Place | None) -> Subscription:
+        """Have the caller told of the topic from the place on; what comes is sent once the call has been answered.
+
+        Raises: ParameterFault: the caller has no WebSocket. MessageFault: it has too many subscriptions.
+        """
+        ...
+
+    def unsubscribe(self, subscription_id: str) -> None:
+        """Raises: ParameterFault: the caller has no such subscription."""
+        ...
+
 
 class ListenersPort(Protocol):
     """The storage listeners: service files, processes, what is live (edge.superserver)."""
@@ -212,6 +225,7 @@ class Context:
     environ: Mapping[str, str]
     now: Callable[[], datetime]
     quit: Callable[[], None]
+    events: EventsPort
 
 
 Action = Callable[[Meta, Context], Awaitable[Reply]]

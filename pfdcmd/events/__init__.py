@@ -1,0 +1,1 @@
+"""Events: topics, numbered changes, and who follows them; no network, no clock."""
