@@ -56,6 +56,23 @@ class ParameterFault(MessageFault):
     do = "Correct the parameter; rpc.discover and docs/api.md say what each method takes."
 
 
+class NotJson(MessageFault):
+    """The message is not JSON."""
+
+    number = 5
+
+
+class InternalFault(MessageFault):
+    """Something unexpected happened; the log has it under the reference that the message ends with."""
+
+    number = 9
+    do = "Give the reference to whoever runs pfdcm: the log has what happened under it."
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"Internal error, reference {reference}")
+        self.reference = reference
+
+
 class TreeFault(Fault):
     """The path cannot be used in the data tree."""
 
@@ -175,20 +192,29 @@ class ObjectStoreUnavailable(StorageFault):
     do = "Check the settings below /swift."
 
 
+class PathRefused(StorageFault):
+    """The path is not below one of the directories that messages may name."""
+
+    number = 410
+    do = "Name a path below one of --roots, or have --roots extended."
+
+
 class AccessRefused(Fault):
     """This needs a right that the caller has not."""
 
     number = 500
+    do = "Use a token with the right that this needs: read, operate or admin."
 
 
 class NotAuthenticated(AccessRefused):
     """A valid token is needed: Authorization: Bearer TOKEN."""
 
     number = 501
+    do = "Send the header Authorization: Bearer TOKEN; pfdcm --makeToken makes tokens."
 
 
-class TooManyAttempts(AccessRefused):
-    """Too many wrong tokens came from this address; try again later."""
+class TooManyAttempts(NotAuthenticated):
+    """Too many wrong tokens came from this address; a valid one is needed."""
 
     number = 502
 
@@ -197,15 +223,11 @@ class OriginRefused(AccessRefused):
     """Pages of this origin may not call pfdcm."""
 
     number = 503
-
-
-class PathRefused(AccessRefused):
-    """The path is not below one of the directories that messages may name."""
-
-    number = 504
+    do = "Have the page's origin added to --allowedOrigins."
 
 
 class AuditFault(Fault):
     """The audit cannot be written, and without it nothing is done."""
 
     number = 510
+    do = "See pfdcm's log for what stands against the audit file."
