@@ -134,6 +134,7 @@ class Settings:
         4 * 1024 * 1024, "--maxBodyBytes", "bytes", "a larger message is refused unread", minimum=1024
     )
     max_nesting: int = _setting(64, "--maxNesting", "levels", "a deeper message is refused", minimum=4)
+    max_batch: int = _setting(100, "--maxBatch", "calls", "a longer JSON-RPC batch is refused", minimum=1)
     max_connections: int = _setting(1024, "--maxConnections", "connections", "callers connected at once", minimum=1)
     request_seconds: float = _setting(
         60.0, "--requestSeconds", "s", "for a caller to send its whole message", minimum=0.1

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from pfdcmd.errors import MessageFault
+from pfdcmd.errors import MessageFault, NotJson
 from pfdcmd.wire.jquery import parse_form
 from pfdcmd.wire.jsontext import format_json
 
@@ -65,16 +65,17 @@ def encode_reply(reply: Mapping[str, Any], *, double_header: bool) -> bytes:
     return _INNER_HEADER.format(length=len(content)).encode("ascii") + content if double_header else content
 
 
-def parse_json(text: str, *, max_nesting: int) -> Any:
+def parse_json(text: str, *, max_nesting: int, is_strict: bool = False) -> Any:
     """A JSON value, by the letter of RFC 8259: no NaN, no infinity, no half of a surrogate pair.
 
-    Raises: MessageFault: it is not that; the message says where.
+    Args:   is_strict: an object that has the same name twice is refused; else the last one counts.
+    Raises: NotJson: it is not that; the message says where. MessageFault: it is, beyond our limits.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_parse_float)
+        value = (_STRICT_DECODER if is_strict else _DECODER).decode(text)
     except json.JSONDecodeError as error:
         where = f"{error.msg}, at line {error.lineno} column {error.colno}"
-        raise MessageFault(f"The message is not JSON, and not a form either: {where}.") from error
+        raise NotJson(f"The message is not JSON, and not a form either: {where}.") from error
     except RecursionError as error:
         raise _too_deep(max_nesting) from error
     except ValueError as error:
@@ -117,7 +118,14 @@ def _is_server_command(meta: dict[str, Any]) -> bool:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise MessageFault(f"The message holds {name}, which is not a JSON value.")
+    raise NotJson(f"The message holds {name}, which is not a JSON value.")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise MessageFault("The message has an object with the same name twice.")
+    return found
 
 
 def _parse_float(text: str) -> float:
@@ -125,6 +133,10 @@ def _parse_float(text: str) -> float:
     if not math.isfinite(number):
         raise MessageFault("The message has a number that is too large.")
     return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_float)
+_STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_float, object_pairs_hook=_unique)
 
 
 def _check_nesting(value: Any, max_nesting: int) -> None:
