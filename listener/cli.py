@@ -16,9 +16,10 @@ from listener.config import Config, read_config
 from listener.doorkeeper import Doorkeeper
 from listener.errors import ConfigurationFault
 from listener.opening import open_archive, pause_and_report, until_done
-from listener.privileges import make_directories, take_on
+from listener.privileges import let_write, make_directories, take_on
 from listener.report import Report
 from listener.server import Server, listening_socket
+from listener.storage import Storage, open_receipts
 
 _EPILOG = """\
 The listening socket is file descriptor 0 when that is one (supervisord's fcgi-program hands it over, and any number
@@ -67,9 +68,12 @@ def _serve(config: Config) -> int:
     report = until_done(lambda: Report(config.report_file))
     pause = partial(pause_and_report, report)
     doorkeeper = until_done(lambda: Doorkeeper(config), pause)
+    receipts = until_done(lambda: open_receipts(config), pause)
     until_done(lambda: make_directories(config), pause)
+    let_write(config, receipts.directory_fd)
     take_on(config)
-    server = Server(config, listening, doorkeeper, report, until_done(lambda: open_archive(config), pause))
+    storage = Storage(config, until_done(lambda: open_archive(config), pause), receipts)
+    server = Server(listening, doorkeeper, report, storage)
     address = listening.getsockname()
     log.info(
         "%s: listening on %s, %s; images go to %s",

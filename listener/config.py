@@ -105,6 +105,10 @@ class Config:
     )
     report_file: str = _key("", "file", "where to report about once a second; empty: nowhere")
     counts_file: str = _key("", "file", "what all workers of the service count together; empty: this is the only one")
+    receipts_dir: str = _key(
+        "", "path", "of a directory: a line there for each image, what has come of it; empty: none"
+    )
+    worker: int = _key(0, "number", "of this worker in its service, for the names of its receipts", minimum=0)
     run_log_bytes: int = _key(10_485_760, "bytes", "of listen.run.log before it becomes listen.run.log.1", minimum=4096)
 
     @property

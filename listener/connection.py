@@ -8,64 +8,43 @@ import socket
 import struct
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from listener import dimse
 from listener.admission import Refusal
 from listener.association import Association, AssociationEvent, Ended, Opened
-from listener.config import Config
-from listener.errors import ImageFault
-from listener.filing import Filed, file_image
-from listener.image import IncomingImage
+from listener.intake import Intake, Tally
 from listener.messages import Echoed, Refused, StoreBegun, StoreData, StoreEnded
+from listener.receipts import Sender
 from listener.runlog import printable
-from listener.series import SeriesOfAssociation
-from listener.spool import Spool
+from listener.storage import Storage
 
 _LOG = logging.getLogger("listener.connection")
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _TIMEVAL = struct.Struct("ll")
 
 
-@dataclass
-class Tally:
-    """What one association brought."""
-
-    images: int = 0
-    size_bytes: int = 0
-    refused: int = 0
-    echoes: int = 0
-    outcome: str = "connection lost"
-
-
 class Connection:
     """Serves one peer until the association and the connection are over."""
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        peer: str,
-        config: Config,
-        spool: Spool,
-        series: SeriesOfAssociation,
-        refusal: Refusal | None = None,
-    ) -> None:
+    def __init__(self, sock: socket.socket, peer: str, storage: Storage, refusal: Refusal | None = None) -> None:
+        """refusal: why the peer will not be let in, whatever it proposes."""
+        config = storage.config
         self._socket = sock
         self._peer = peer
         self._config = config
-        self._spool = spool
-        self._series = series
+        self._intake = Intake(storage, peer)
         self._association = Association(
             config.max_pdu_bytes, title_rules=config.titles, served=config.served, refusal=refusal
         )
-        self._image: IncomingImage | None = None
         self._deadline = time.monotonic() + config.association_timeout_seconds
         self._artim_deadline: float | None = None
-        self.tally = Tally()
 
     @property
     def association(self) -> Association:
         return self._association
+
+    @property
+    def tally(self) -> Tally:
+        return self._intake.tally
 
     def serve(self) -> None:
         """Receive until it is over. The socket is closed on return, the images' series let go of."""
@@ -77,10 +56,7 @@ class Connection:
             self._take(self._association.lose_connection())
             _LOG.debug("%s: %s", self._peer, error)
         finally:
-            if self._image is not None:
-                _LOG.warning("%s: cut off within an image, %d bytes of it dropped", self._peer, self._image.size_bytes)
-                self._image.discard()
-            self._series.release_all()
+            self._intake.close()
             self._socket.close()
 
     def _receive_all(self) -> None:
@@ -101,8 +77,7 @@ class Connection:
                 return
             was_artim_running = association.is_artim_running
             self._take(association.receive(buffer[:size]))
-            if self._image is not None:
-                self._image.flush()
+            self._intake.flush()
             self._send_output()
             if was_artim_running or association.is_artim_running:
                 self._set_timeout()
@@ -146,41 +121,20 @@ class Connection:
         for event in events:
             match event:
                 case StoreData(data):
-                    if self._image is not None:
-                        self._image.take(data)
+                    self._intake.take(data)
                 case StoreBegun():
-                    self._image = IncomingImage(self._spool, event, self._config.max_image_bytes)
+                    self._intake.begin(event)
                 case StoreEnded():
-                    self._end_store()
+                    self._association.respond(self._intake.end())
                 case Echoed():
                     self.tally.echoes += 1
-                case Refused(field, status):
-                    self.tally.refused += 1
-                    _LOG.warning("%s: request %04x refused with status %04x", self._peer, field, status)
+                case Refused(command, status):
+                    self._intake.refuse(command, status)
                 case Opened(called_ae, calling_ae):
+                    self._intake.sender = Sender(calling_ae, called_ae)
                     _LOG.debug("%s: %s to %s", self._peer, printable(calling_ae), printable(called_ae))
                 case Ended(outcome):
                     self.tally.outcome = outcome
-
-    def _end_store(self) -> None:
-        image, self._image = self._image, None
-        if image is None:
-            raise ValueError("a data set has ended that never began")
-        status = dimse.SUCCESS
-        try:
-            filed = file_image(image, self._series, is_durable=self._config.is_durable)
-            self.tally.images += 1
-            self.tally.size_bytes += image.size_bytes
-            if filed is not Filed.NEW:
-                level = logging.INFO if filed is Filed.SAME else logging.WARNING
-                _LOG.log(level, "%s: an instance that came again: %s", self._peer, filed.value)
-        except ImageFault as fault:
-            status = fault.status
-            self.tally.refused += 1
-            _LOG.error("%s: an image refused with status %04x: %s", self._peer, status, fault)
-        finally:
-            image.discard()
-        self._association.respond(status)
 
 
 def _timeval(seconds: float) -> bytes:

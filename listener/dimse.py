@@ -50,7 +50,10 @@ _GROUP_LENGTH = struct.Struct("<HHII")
 
 @dataclass(frozen=True)
 class Command:
-    """A request's command set; absent elements are empty or 0."""
+    """A request's command set; absent elements are empty, 0 or None.
+
+    move_originator, move_originator_message_id: whose C-MOVE the image answers, and which (PS3.7 Table 9.3-1).
+    """
 
     field: int
     message_id: int
@@ -58,7 +61,7 @@ class Command:
     sop_class: str
     sop_instance: str
     move_originator: str = ""
-    move_originator_message_id: int = 0
+    move_originator_message_id: int | None = None
 
 
 def decode_command(data: bytes | bytearray) -> Command:
@@ -87,7 +90,7 @@ def decode_command(data: bytes | bytearray) -> Command:
         sop_instance=_text(elements, _AFFECTED_SOP_INSTANCE_UID) or _text(elements, _REQUESTED_SOP_INSTANCE_UID),
         move_originator=_text(elements, _MOVE_ORIGINATOR_AE),
         move_originator_message_id=(
-            _number(elements, _MOVE_ORIGINATOR_MESSAGE_ID) if _MOVE_ORIGINATOR_MESSAGE_ID in elements else 0
+            _number(elements, _MOVE_ORIGINATOR_MESSAGE_ID) if _MOVE_ORIGINATOR_MESSAGE_ID in elements else None
         ),
     )
 

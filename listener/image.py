@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 
 from listener import dimse, part10
+from listener.dimse import Command
 from listener.elements import Elements, decode_elements
 from listener.errors import ImageFault
 from listener.messages import StoreBegun
@@ -30,7 +31,10 @@ def fault_of(error: OSError) -> ImageFault:
 
 
 class IncomingImage:
-    """Takes an image's bytes. The first fault is kept, what follows it is dropped, and `finish` raises it."""
+    """Takes an image's bytes. The first fault is kept, what follows it is dropped, and `finish` raises it.
+
+    `elements`: what it says of itself, once `finish` has read that.
+    """
 
     def __init__(self, spool: Spool, began: StoreBegun, max_image_bytes: int) -> None:
         self._spool = spool
@@ -44,6 +48,7 @@ class IncomingImage:
         self._fault: ImageFault | None = None
         self._is_placed = False
         self.size_bytes = 0
+        self.elements: Elements | None = None
         try:
             self._temp = spool.open_temp()
         except OSError as error:
@@ -54,6 +59,10 @@ class IncomingImage:
         if self._temp is None:
             raise ValueError("the image has no file")
         return self._temp
+
+    @property
+    def command(self) -> Command:
+        return self._began.command
 
     @property
     def transfer_syntax(self) -> str:
@@ -99,12 +108,12 @@ class IncomingImage:
             raise ImageFault(dimse.CANNOT_UNDERSTAND, str(error)) from error
         except OSError as error:
             raise fault_of(error) from error
-        elements = decode_elements(values)
+        elements = self.elements = decode_elements(values)
         command = self._began.command
         if elements.sop_class_uid != command.sop_class:
-            raise ImageFault(dimse.DATA_SET_DOES_NOT_MATCH, "SOPClassUID is not the command's")
+            raise ImageFault(dimse.DATA_SET_DOES_NOT_MATCH, "SOPClassUID is another than in the command")
         if elements.sop_instance_uid != command.sop_instance:
-            raise ImageFault(dimse.DATA_SET_DOES_NOT_MATCH, "SOPInstanceUID is not the command's")
+            raise ImageFault(dimse.DATA_SET_DOES_NOT_MATCH, "SOPInstanceUID is another than in the command")
         return elements
 
     def place(self, directory_fd: int, name: str) -> bool:

@@ -52,7 +52,7 @@ class Echoed:
 class Refused:
     """A request was answered with a failure by the protocol alone."""
 
-    command_field: int
+    command: Command
     status: int
 
 
@@ -132,7 +132,7 @@ class MessageReader:
         if command.field != dimse.C_CANCEL_RQ:
             yield Answer(self._context_id, dimse.encode_response(command, self._status))
             if self._status != dimse.SUCCESS:
-                yield Refused(command.field, self._status)
+                yield Refused(command, self._status)
             else:
                 yield Echoed()
         self._forget()

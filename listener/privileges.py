@@ -17,6 +17,8 @@ from listener.config import Config
 from listener.errors import ConfigurationFault
 
 NO_UMASK = -1
+# sticky; the others may add to it, no more
+_DROP_BOX = 0o1733
 
 
 def make_directories(config: Config) -> None:
@@ -30,6 +32,16 @@ def make_directories(config: Config) -> None:
     if account is not None:
         for directory in (config.data_dir, config.log_dir, config.tmp_dir):
             _hand_over(Path(directory), account.uid, account.gid)
+
+
+def let_write(config: Config, directory_fd: int) -> None:
+    """Let the user whom `take_on` changes to make files in a directory that is open, and not list or remove others'.
+
+    The directory is reached by its descriptor alone: it lies in one that only pfdcm's own user may enter. Several
+    services' users share it. Raises: OSError; ConfigurationFault: there is no such user or group.
+    """
+    if directory_fd >= 0 and os.geteuid() == 0 and _account(config) is not None:
+        os.fchmod(directory_fd, _DROP_BOX)
 
 
 def take_on(config: Config) -> None:

@@ -14,13 +14,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from listener.admission import FULL, Refusal
-from listener.archive import Archive
 from listener.config import Config
 from listener.doorkeeper import NO_ENTRY, Doorkeeper
 from listener.report import Report
 from listener.runlog import append_line, format_line, format_refusal
-from listener.series import SeriesOfAssociation, SeriesRegistry
 from listener.serieslock import close_abandoned
+from listener.storage import Storage
 
 if TYPE_CHECKING:
     from listener.connection import Connection
@@ -54,17 +53,15 @@ class _Open:
 class Server:
     """One worker of one service."""
 
-    def __init__(
-        self, config: Config, listening: socket.socket, doorkeeper: Doorkeeper, report: Report, archive: Archive
-    ) -> None:
+    def __init__(self, listening: socket.socket, doorkeeper: Doorkeeper, report: Report, storage: Storage) -> None:
         """Everything that is given here is closed when `serve` ends."""
-        self._config = config
+        self._config = storage.config
         self._listening = listening
         self._doorkeeper = doorkeeper
         self._report = report
         self._refusal_lines = (0.0, 0)
-        self._archive = archive
-        self._registry = SeriesRegistry(self._archive)
+        self._storage = storage
+        self._archive = storage.archive
         self._mutex = threading.Lock()
         self._open: dict[threading.Thread, _Open] = {}
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -87,7 +84,7 @@ class Server:
         finally:
             self._listening.close()
             self._drain()
-            self._archive.close()
+            self._storage.close()
             self._doorkeeper.close()
             self._report.close()
             os.close(self._wake_read)
@@ -174,8 +171,7 @@ class Server:
             # Not before the first peer: what negotiates and reads images takes 20 MB and a quarter of a second.
             from listener.connection import Connection  # noqa: PLC0415
 
-            series = SeriesOfAssociation(self._registry, self._config.max_open_series)
-            connection = Connection(opened.socket, peer, self._config, self._archive.spool, series, opened.refusal)
+            connection = Connection(opened.socket, peer, self._storage, opened.refusal)
             opened.connection = connection
             connection.serve()
             self._count(opened, connection)
@@ -195,8 +191,8 @@ class Server:
         refusal = connection.association.refusal
         if refusal is not None and opened.refusal is None:
             self._report.count_refused(refusal.word)
-        if connection.tally.refused:
-            self._report.count_refused("images", connection.tally.refused)
+        for word, count in connection.tally.refused_by.items():
+            self._report.count_refused(word, count)
 
     def _write_report(self, *, is_draining: bool) -> None:
         with self._mutex:

@@ -63,7 +63,7 @@ class Groups:
         for group, service in wanted.items():
             replace_text(
                 self._paths.listener_configuration(group),
-                format_listener_configuration(service, self._paths.counts(service.name)),
+                format_listener_configuration(service, self._paths.counts(service.name), self._paths.receipts_dir),
             )
         self._configure(wanted)
         self._rpc.reload()

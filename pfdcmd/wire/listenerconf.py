@@ -9,8 +9,11 @@ from typing import Any
 from pfdcmd.service.config import ServiceConfig
 
 
-def format_listener_configuration(service: ServiceConfig, counts_file: Path) -> str:
-    """The JSON that the workers of a service read. `counts_file`: what they count together, whatever their group."""
+def format_listener_configuration(service: ServiceConfig, counts_file: Path, receipts_dir: Path) -> str:
+    """The JSON that the workers of a service read.
+
+    Args: counts_file: what they count together, whatever their group. receipts_dir: where they say what came.
+    """
     values: dict[str, Any] = {
         "service": service.name,
         "bind": service.bind,
@@ -20,6 +23,7 @@ def format_listener_configuration(service: ServiceConfig, counts_file: Path) -> 
         "tmp_dir": service.tmp_dir,
         "drain_seconds": service.drain_seconds,
         "counts_file": str(counts_file),
+        "receipts_dir": str(receipts_dir),
         **service.options,
     }
     return json.dumps(values, indent=2) + "\n"

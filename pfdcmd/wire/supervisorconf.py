@@ -73,6 +73,11 @@ class SupervisorPaths:
         """What workers report, and what they count together; of no value after the processes."""
         return self.state_dir / "live"
 
+    @property
+    def receipts_dir(self) -> Path:
+        """Where workers say what has come of each image: the ledger's source."""
+        return self.state_dir / "receipts"
+
     def report(self, group: str, worker: int) -> Path:
         """Where a worker of a group reports."""
         return self.live_dir / f"{group}-{worker}.report"
@@ -149,7 +154,7 @@ def _format_program(paths: SupervisorPaths, group: str, service: ServiceConfig, 
     # -P keeps the current directory from being searched for modules
     words = [interpreter, "-P", "-m", "listener.cli", "--config", str(paths.listener_configuration(group))]
     report = _escape(paths.live_dir / group) + "-%(process_num)d.report"
-    command = f"{_escape(shlex.join(words))} --report-file {report}"
+    command = f"{_escape(shlex.join(words))} --report-file {report} --worker %(process_num)d"
     host = service.bind if ":" not in service.bind else _NO_IPV6
     log_dir = _escape(_escape(paths.log_file.parent))  # supervisord expands the names of child logs twice
     return _section(

@@ -9,7 +9,7 @@ from pathlib import Path
 from listener.config import Config
 from listener.connection import Connection
 from listener.opening import open_archive
-from listener.series import SeriesOfAssociation, SeriesRegistry
+from listener.storage import Storage, open_receipts
 
 
 class ScriptedSocket:
@@ -61,17 +61,18 @@ class Site:
         )
         self.archive = open_archive(self.config)
         self.spool = self.archive.spool
-        self.registry = SeriesRegistry(self.archive)
+        self.storage = Storage(self.config, self.archive, open_receipts(self.config))
+        self.registry = self.storage.registry
 
     def close(self):
-        self.archive.close()
+        self.storage.close()
 
     def series(self):
-        return SeriesOfAssociation(self.registry, self.config.max_open_series)
+        return self.storage.series()
 
     def connect(self, *pieces, before_each=None):
         sock = ScriptedSocket(pieces, before_each)
-        connection = Connection(sock, "192.0.2.1", self.config, self.spool, self.series())
+        connection = Connection(sock, "192.0.2.1", self.storage)
         connection.serve()
         assert sock.is_closed
         return sock, connection

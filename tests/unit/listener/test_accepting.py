@@ -21,7 +21,7 @@ class FailingListening:
 
 def accept(site, code, monkeypatch):
     monkeypatch.setattr(server_module, "_PAUSE_SECONDS", 0)
-    server = Server(site.config, FailingListening(code), Doorkeeper(site.config), Report(""), site.archive)
+    server = Server(FailingListening(code), Doorkeeper(site.config), Report(""), site.storage)
     try:
         return server._accept()
     finally:

@@ -11,7 +11,7 @@ A = ServiceConfig("a", "127.0.0.1", 10402, "/data", "/log", "/tmp", 3, drain_sec
 
 
 def test_the_listener_is_told_where_to_file_and_by_which_rules():
-    text = format_listener_configuration(A, Path("/state/live/a.counts"))
+    text = format_listener_configuration(A, Path("/state/live/a.counts"), Path("/state/receipts"))
     assert json.loads(text) == {
         "service": "a",
         "bind": "127.0.0.1",
@@ -21,6 +21,7 @@ def test_the_listener_is_told_where_to_file_and_by_which_rules():
         "tmp_dir": "/tmp",
         "drain_seconds": 30,
         "counts_file": "/state/live/a.counts",
+        "receipts_dir": "/state/receipts",
         "ae_titles": ["X"],
     }
     config = read_config(None, json.loads(text))

@@ -48,8 +48,8 @@ def test_supervisord_reads_what_was_meant(tmp_path):
     report = paths.state_dir / "live" / "a-10402.1-1.report"
     assert report == paths.report("a-10402.1", 1)
     configuration = paths.state_dir / "services" / "a-10402.1.json"
-    assert (
-        process.command == f"'/opt/py%v/my python' -P -m listener.cli --config {configuration} --report-file {report}"
+    assert process.command == (
+        f"'/opt/py%v/my python' -P -m listener.cli --config {configuration} --report-file {report} --worker 1"
     )
     assert process.stdout_logfile == str(paths.state_dir / "log" / "a-10402.1-1.log")
     assert process.stopwaitsecs > 30

@@ -1,0 +1,129 @@
+"""The images of one association: each taken, filed or refused, and accounted for."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+
+from listener import dimse
+from listener.dimse import Command
+from listener.errors import ImageFault
+from listener.filing import Filed, Filing, file_image
+from listener.image import IncomingImage
+from listener.messages import StoreBegun
+from listener.receipts import Event, Receipt, Sender
+from listener.storage import Storage
+
+_LOG = logging.getLogger("listener.intake")
+_EVENT_OF = {Filed.NEW: Event.FILED, Filed.SAME: Event.SAME, Filed.DIFFERENT: Event.DIFFERENT}
+IMAGES = "images"
+
+
+@dataclass
+class Tally:
+    """What one association brought. `refused_by`: images that were refused, by the word they are counted under."""
+
+    images: int = 0
+    size_bytes: int = 0
+    refused_by: Counter[str] = field(default_factory=Counter)
+    echoes: int = 0
+    outcome: str = "connection lost"
+
+    @property
+    def refused(self) -> int:
+        return self.refused_by.total()
+
+
+class Intake:
+    """Takes one image after the other. `sender` is to be set before the first."""
+
+    def __init__(self, storage: Storage, peer: str) -> None:
+        self._storage = storage
+        self._peer = peer
+        self._series = storage.series()
+        self._image: IncomingImage | None = None
+        self.sender = Sender()
+        self.tally = Tally()
+
+    def begin(self, began: StoreBegun) -> None:
+        self._image = IncomingImage(self._storage.archive.spool, began, self._storage.config.max_image_bytes)
+
+    def take(self, data: memoryview) -> None:
+        """Bytes of the data set, to be flushed before the memory under them is used again."""
+        if self._image is not None:
+            self._image.take(data)
+
+    def flush(self) -> None:
+        if self._image is not None:
+            self._image.flush()
+
+    def end(self) -> int:
+        """The data set is complete. Returns: the status to answer with; a success only when the image is filed."""
+        image, self._image = self._image, None
+        if image is None:
+            raise ValueError("a data set has ended that never began")
+        try:
+            filing = file_image(image, self._series, is_durable=self._storage.config.is_durable)
+            self._count_filed(image, filing)
+            return dimse.SUCCESS
+        except ImageFault as fault:
+            self._count_refused(image, fault)
+            return fault.status
+        finally:
+            image.discard()
+
+    def refuse(self, command: Command, status: int) -> None:
+        """A request was answered with a failure before its data set was looked at."""
+        self.tally.refused_by[IMAGES] += 1
+        _LOG.warning("%s: request %04x refused with status %04x", self._peer, command.field, status)
+        if command.field == dimse.C_STORE_RQ:
+            reason = "refused by its command set"
+            self._storage.receipts.write(Receipt(Event.REFUSED, self.sender, command, status, reason=reason))
+
+    def close(self) -> None:
+        """The association is over: what is not whole is dropped, and the series are let go of."""
+        if self._image is not None:
+            self._note_cut_off(self._image)
+            self._image.discard()
+            self._image = None
+        self._series.release_all()
+
+    def _count_filed(self, image: IncomingImage, filing: Filing) -> None:
+        self.tally.images += 1
+        self.tally.size_bytes += image.size_bytes
+        if filing.outcome is not Filed.NEW:
+            level = logging.INFO if filing.outcome is Filed.SAME else logging.WARNING
+            _LOG.log(level, "%s: an instance that came again: %s", self._peer, filing.outcome.value)
+        self._storage.receipts.write(
+            Receipt(
+                _EVENT_OF[filing.outcome],
+                self.sender,
+                image.command,
+                size_bytes=image.size_bytes,
+                elements=filing.elements,
+                place=filing.place,
+            )
+        )
+
+    def _count_refused(self, image: IncomingImage, fault: ImageFault) -> None:
+        self.tally.refused_by[IMAGES] += 1
+        _LOG.error("%s: an image refused with status %04x: %s", self._peer, fault.status, fault)
+        self._storage.receipts.write(
+            Receipt(
+                Event.REFUSED,
+                self.sender,
+                image.command,
+                fault.status,
+                image.size_bytes,
+                image.elements,
+                reason=str(fault),
+            )
+        )
+
+    def _note_cut_off(self, image: IncomingImage) -> None:
+        _LOG.warning("%s: cut off within an image, %d bytes of it dropped", self._peer, image.size_bytes)
+        reason = "the association ended within the image"
+        self._storage.receipts.write(
+            Receipt(Event.CUT_OFF, self.sender, image.command, size_bytes=image.size_bytes, reason=reason)
+        )
