@@ -40,7 +40,6 @@ from pfdcmd.edge.treeevents import TreeEvents
 from pfdcmd.edge.treefile import TreeFile, load_tree_file
 from pfdcmd.errors import Fault, MessageFault, PeerConfigurationFault, StorageFault, TreeFault
 from pfdcmd.events.hub import EventHub
-from pfdcmd.events.subscription import Unconnected
 from pfdcmd.pacs.peer import parse_peer
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
@@ -106,7 +105,7 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
         environ=environ,
         now=datetime.now,
         quit=ending.set,
-        events=Unconnected(hub),
+        events=hub,
     )
     tree_file = TreeFile(Path(settings.config_file_save), tree) if settings.config_file_save else None
     try:

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from pfdcmd.events.stream import Place
-from pfdcmd.events.subscription import Subscription
 from pfdcmd.pacs.delivery import Delivery
 from pfdcmd.pacs.level import LevelQuery
 from pfdcmd.pacs.outcome import MoveCounts, MoveOutcome
@@ -121,17 +119,6 @@ class EventsPort(Protocol):
 
     def publish(self, topic: str, data: Mapping[str, Any]) -> None:
         """Never waits, never raises; who reads too slowly misses it and is told so."""
-        ...
-
-    def subscribe(self, topic: str, since: Place | None) -> Subscription:
-        """Have the caller told of the topic from the place on; what comes is sent once the call has been answered.
-
-        Raises: ParameterFault: the caller has no WebSocket. MessageFault: it has too many subscriptions.
-        """
-        ...
-
-    def unsubscribe(self, subscription_id: str) -> None:
-        """Raises: ParameterFault: the caller has no such subscription."""
         ...
 
 

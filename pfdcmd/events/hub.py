@@ -63,7 +63,7 @@ class HubCounts:
 
 
 class EventHub:
-    """Every stream, and who follows it."""
+    """Every stream, and who follows it; implements actions.context.EventsPort."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pfdcmd.errors import MessageFault, ParameterFault
+from pfdcmd.errors import MessageFault
 from pfdcmd.events.hub import MAX_CHANGE_CHARACTERS, MAX_STREAMS, TOO_LARGE, EventHub
 from pfdcmd.events.stream import MAX_KEPT, Place
-from pfdcmd.events.subscription import Unconnected
 
 
 class Wakes:
@@ -175,14 +174,3 @@ def test_whatever_the_order_every_number_is_taken_once(steps):
             assert follower.is_resumed
     seen += numbers(hub.take(follower, 1000))
     assert seen == list(range(1, published + 1))
-
-
-def test_without_a_websocket_nobody_subscribes(hub):
-    port = Unconnected(hub)
-    follower = hub.follow("jobs", Wakes())
-    port.publish("jobs/a", {})
-    assert numbers(hub.take(follower, 10)) == [1]
-    with pytest.raises(ParameterFault, match="WebSocket"):
-        port.subscribe("jobs", None)
-    with pytest.raises(ParameterFault, match="WebSocket"):
-        port.unsubscribe("1")
