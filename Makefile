@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test reload check format debian bench bench-plot clean image image-test
+.PHONY: help demo test faults soak reload check format debian bench bench-plot clean image image-test
 help:
 	@echo "make demo    see the main job work: a PACS, pfdcm and its listener, in a temporary directory"
 	@echo "make test    every test, against the real Orthanc, DCMTK, supervisord and pfurl"
 	@echo "make check   the quick part: format, lint, types, import layers, unit tests"
+	@echo "make faults  what breaks it, at full length: hours; make soak: 30 minutes of everything at once"
 	@echo "make reload  one of them at full length: 2,000 images while everything else changes"
 	@echo "make bench   timings beside the peers', minutes; make bench-plot draws them"
 	@echo "make image, make image-test   the container image with docker or podman, and its test"
@@ -31,7 +32,17 @@ debian:
 	@sh tests/install-debian-programs
 
 test: $(VENV)/.test debian check
-	$(BIN)/pytest -q -n 4 --dist loadfile tests/integration tests/acceptance
+	$(BIN)/pytest -q -n 4 --dist loadfile tests/integration tests/acceptance tests/faults
+
+# what `make test` does in seconds, for as long as it takes to be sure; tests/faults/README.md
+faults: $(VENV)/.test $(VENV)/.fuzz debian
+	FAULTS_KILLS=200 FAULTS_CUTS=2000 FAULTS_STRANGERS=1000000 $(BIN)/pytest -q -s tests/faults
+	for name in association command_set data_set service_file message tree; do \
+	    $(BIN)/python -m tests.faults.fuzz $$name --seconds $${FUZZ_SECONDS:-900} || exit; done
+
+# SOAK_MINUTES=30 of mixed load, and what it does to memory, descriptors, threads and files
+soak: $(VENV)/.test debian
+	$(BIN)/pytest -q -s tests/faults/soak.py
 
 # docker's or podman's image `pfdcm`; IMAGE_OPTIONS go to the build
 image:

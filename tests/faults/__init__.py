@@ -1,0 +1,1 @@
+"""What pfdcm does when things break: README.md beside this says what each file shows."""
