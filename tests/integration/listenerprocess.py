@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -27,8 +28,11 @@ def wait_for(condition, what, seconds=20.0):
 class Workers:
     """Some workers of one service below `root`."""
 
-    def __init__(self, root: Path, count: int, **config):
+    def __init__(self, root: Path, count: int, *, before=(), environment=None, **config):
+        """before: a command that starts them, `nsenter ...`; environment: variables that they get beside ours."""
         self.root = root
+        self._before = before
+        self._environment = {**os.environ, **(environment or {})}
         self.listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self.listening.getsockname()[1]
         root.mkdir(exist_ok=True)
@@ -45,11 +49,12 @@ class Workers:
     def _start(self) -> subprocess.Popen[bytes]:
         with (self.root / "listener.err").open("ab") as errors:
             return subprocess.Popen(
-                [sys.executable, "-m", "listener.cli", "--config", str(self._config)],
+                [*self._before, sys.executable, "-m", "listener.cli", "--config", str(self._config)],
                 stdin=self.listening,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 cwd=Path(__file__).parents[2],
+                env=self._environment,
             )
 
     def start_another(self) -> subprocess.Popen[bytes]:
