@@ -55,10 +55,10 @@ _GROUPS = (
     ("callers", ("ip_self", "port_self", "forever", "http_response")),
     ("the data tree", ("config_file_", "set_pacs")),
     ("the storage listener", ("start_listener", "listener_", "dicom_dir", "service", "state_dir")),
-    ("logs", ("verbosity", "debug_to_dir")),
+    ("logs", ("verbosity", "debug_to_dir", "log_format")),
     ("PACS: times and limits", ("pacs_",)),
     ("the door", ("enable_token_auth", "token_", "allowed_", "tls_", "roots", "environment_", "user", "audit_")),
-    ("callers: times and limits", ("max_", "request_")),
+    ("callers: times and limits", ("max_", "request_", "socket_")),
     ("object storage (not in this version), proxy", ("",)),
 )
 
@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         print(format_settings(settings), end="")
         return 0
     try:
-        configure_logs(settings.verbosity_level, settings.debug_to_dir)
+        configure_logs(settings.verbosity_level, settings.debug_to_dir, settings.log_format)
     except OSError as error:
         print(f"pfdcm: {settings.debug_to_dir} cannot be logged to: {error.strerror} (--debugToDir)", file=sys.stderr)
         return 1

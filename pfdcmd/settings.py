@@ -72,6 +72,9 @@ class Settings:
     verbosity: str = _setting(
         "1", "--verbosity", "level", "0 warnings, 1 what happens, 2 and more debugging", is_digits=True
     )
+    log_format: str = _setting(
+        "console", "--logFormat", "", "console for people, json for programs", choices=("console", "json")
+    )
     type: str = _setting("swift", "--type", "", "the object store's kind; swift is the only one", choices=("swift",))
     start_listener: bool = _setting(False, "--startlistener", "", "do `xinetd service everything` at start")
     set_pacs: str = _setting("", "--setPACS", "JSON", "PACS entries to set below /PACS at start")
@@ -136,6 +139,10 @@ class Settings:
     max_nesting: int = _setting(64, "--maxNesting", "levels", "a deeper message is refused", minimum=4)
     max_batch: int = _setting(100, "--maxBatch", "calls", "a longer JSON-RPC batch is refused", minimum=1)
     max_connections: int = _setting(1024, "--maxConnections", "connections", "callers connected at once", minimum=1)
+    max_sockets: int = _setting(256, "--maxSockets", "connections", "of these, WebSockets open at once", minimum=1)
+    socket_idle_seconds: float = _setting(
+        600.0, "--socketIdleSeconds", "s", "a WebSocket that asks nothing and follows nothing is closed", minimum=1
+    )
     request_seconds: float = _setting(
         60.0, "--requestSeconds", "s", "for a caller to send its whole message", minimum=0.1
     )
