@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pfdcmd import __version__
 from pfdcmd.actions.context import Context, Reply
-from pfdcmd.actions.internalctl import replace_from_environment
+from pfdcmd.actions.datatree import replace_from_environment
 from pfdcmd.defaults import initial_tree
 from pfdcmd.dispatch import dispatch, fault_reply
 from pfdcmd.edge.files import Files

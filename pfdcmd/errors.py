@@ -87,6 +87,13 @@ class TreeTooLarge(TreeFault):
     do = "Delete what is not needed, or have --maxTreeLeaves or --maxTreeCharacters raised."
 
 
+class PathNotFound(TreeFault):
+    """There is nothing at this path in the data tree."""
+
+    number = 102
+    do = "See with tree.list what there is."
+
+
 class PacsFault(Fault):
     """The PACS could not be asked."""
 

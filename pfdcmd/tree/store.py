@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from pfdcmd.errors import LocalError, TreeFault, TreeTooLarge
+from pfdcmd.errors import LocalError, PathNotFound, TreeFault, TreeTooLarge
 from pfdcmd.tree.node import EMPTY, MAX_DEPTH, Node, Weight, check_key, directory, freeze, weigh
 from pfdcmd.tree.path import format_path, parse_path
 
@@ -113,6 +113,23 @@ class Tree:
         keys = parse_path(path)
         new = freeze(entries, len(keys))
         self._change(keys, lambda old: _merge(old, new))
+
+    def delete(self, path: str) -> None:
+        """Take away what is at path, a directory with all that is in it.
+
+        Raises: PathNotFound: nothing is there. TreeFault: the path is the root.
+        """
+        keys = parse_path(path)
+        if not keys:
+            raise TreeFault("The root of the data tree cannot be taken away.")
+        name = keys[-1]
+
+        def without(parent: Node | Missing) -> Node:
+            if not isinstance(parent, Mapping) or name not in parent:
+                raise PathNotFound
+            return directory({key: item for key, item in parent.items() if key != name})
+
+        self._change(keys[:-1], without)
 
     def replace_value(self, old: object, new: object) -> list[str]:
         """Give every leaf that equals old, in type and value, the value new.
