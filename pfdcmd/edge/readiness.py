@@ -1,4 +1,7 @@
-"""Whether a running pfdcm is ready, asked from outside: over HTTP, and of the workers where a listener must serve."""
+"""Whether a running pfdcm is ready: asked from outside, over HTTP (pfdcm-ready), or by itself (/readyz, edge.health).
+
+The judgement of the listeners is one and the same: what their workers report, where a listener must serve.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,16 @@ def check_ready(state_dir: Path, timeout_seconds: float) -> str:
     if run is None:
         raise StorageFault(f"No pfdcm has announced itself in {state_dir}.")
     _check_http(run, timeout_seconds)
+    services = check_listeners(state_dir, run, timeout_seconds)
+    said = [f"pfdcm answers on port {run.port}", *(f"{each.name} on port {each.port}" for each in services)]
+    return ", ".join(said)
+
+
+def check_listeners(state_dir: Path, run: Run, timeout_seconds: float) -> list[ServiceConfig]:
+    """Look at what listeners that must serve report; supervisord has up to timeout_seconds to answer. Blocking.
+
+    Returns: their services. Raises: SupervisorFault: one does not serve, or supervisord does not answer.
+    """
     paths = SupervisorPaths(state_dir)
     workers = _workers(paths, timeout_seconds)
     services = _services_that_must_serve(paths, run, workers)
@@ -38,8 +51,7 @@ def check_ready(state_dir: Path, timeout_seconds: float) -> str:
         raise SupervisorFault("The listener has not been started.")
     for group, service in services.items():
         _check_listener(paths, group, service, workers)
-    said = [f"pfdcm answers on port {run.port}", *(f"{each.name} on port {each.port}" for each in services.values())]
-    return ", ".join(said)
+    return list(services.values())
 
 
 def _check_http(run: Run, timeout_seconds: float) -> None:

@@ -39,7 +39,13 @@ class TreeFile:
         self._loop = asyncio.get_running_loop()
         self._saved_version = -1
         self._saving: asyncio.Task[StorageFault | None] | None = None
+        self._has_failed = False
         tree.observe(self._changed)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the latest save failed: the file is older than the tree, and stays so until the next change."""
+        return self._has_failed
 
     async def settle(self) -> None:
         """Return when every change made so far is on disk. Raises: StorageFault: it could not be written.
@@ -68,7 +74,9 @@ class TreeFile:
                     lambda root: replace_text(self._path, format_snapshot(root), mode=0o600), snapshot.root
                 )
             except StorageFault as fault:
+                self._has_failed = True
                 _log.error("The data tree is not saved: %s", fault.message)
                 return StorageFault(f"The data tree is changed, but could not be saved: {fault.message}")
             self._saved_version = snapshot.version
+            self._has_failed = False
         return None

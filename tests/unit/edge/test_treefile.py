@@ -73,8 +73,10 @@ def test_a_save_that_fails_is_told_and_tried_again(tmp_path):
         saver = TreeFile(tmp_path / "file" / "tree.json", tree)
         with pytest.raises(StorageFault, match="could not be saved"):
             await saver.settle()
+        assert saver.has_failed
         (tmp_path / "file").unlink()
         await saver.settle()
+        assert not saver.has_failed
 
     asyncio.run(scenario())
     assert load_tree_file(tmp_path / "file" / "tree.json") == {"n": 0}
