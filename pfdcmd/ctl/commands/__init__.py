@@ -1,0 +1,1 @@
+"""The commands, one family a file; `pfdcmd.ctl.cli` has the list."""
