@@ -1,0 +1,37 @@
+"""Which requests bring what is missing: a whole series, or batches of its instances at IMAGE level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pfdcmd.pacs.selection import Selection
+from pfdcmd.retrieve.evidence import SeriesEvidence
+
+
+def next_selections(
+    study: str,
+    evidence: SeriesEvidence,
+    *,
+    batch_size: int,
+    is_paced: bool = False,
+    is_forced: bool = False,
+    is_image_level_refused: bool = False,
+) -> Iterator[Selection]:
+    """The requests of one attempt at one series, in order; none when everything is here.
+
+    The whole series is asked for when nothing of it is here, when images are missing that cannot be named, when the
+    PACS refuses IMAGE level, or when the caller wants all of it again; a paced retrieve asks in batches even then.
+    """
+    whole = Selection(study=study, series=evidence.series)
+    listed = evidence.listed or frozenset()
+    wanted = listed if is_forced or not evidence.is_destination_ours else evidence.missing
+    is_wanted = bool(wanted) or is_forced or evidence.missing_count > 0 or not evidence.expected
+    if not is_wanted and evidence.is_destination_ours:
+        return
+    is_nameable = bool(wanted) and evidence.missing_count <= len(wanted)
+    if is_image_level_refused or not is_nameable or (wanted == listed and not is_paced):
+        yield whole
+        return
+    names = sorted(wanted)
+    for start in range(0, len(names), batch_size):
+        yield Selection(study=study, series=evidence.series, instances=tuple(names[start : start + batch_size]))

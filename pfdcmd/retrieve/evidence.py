@@ -1,0 +1,59 @@
+"""What is known of a series that is being retrieved, each fact with where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pfdcmd.pacs.outcome import MoveOutcome
+
+
+@dataclass(frozen=True)
+class SeriesEvidence:
+    """listed: the instances of an IMAGE level C-FIND, None when the PACS did not answer one.
+
+    counted: NumberOfSeriesRelatedInstances (PS3.4 Table C.3.4-1); moved: sub-operations of a move of the whole series;
+    present: what is durable on disk; troubles: instance -> what the listener had against it; faults: why the PACS could
+    not be asked; is_destination_ours: whether images for the peer's move destination are known to arrive here.
+    """
+
+    series: str
+    listed: frozenset[str] | None = None
+    counted: int | None = None
+    moved: int | None = None
+    present: frozenset[str] = frozenset()
+    size_bytes: int = 0
+    outcomes: tuple[MoveOutcome, ...] = ()
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+    is_destination_ours: bool = True
+
+    @property
+    def expected(self) -> int | None:
+        """What is listed, when it is as many as are counted; else the greatest number given, None when none was."""
+        if self.listed is not None and len(self.listed) == self.counted:
+            return self.counted
+        return max((number for number in self.numbers.values()), default=None)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """What the PACS does -> the number of images by that."""
+        given = {"lists": None if self.listed is None else len(self.listed), "counts": self.counted, "sent": self.moved}
+        return {verb: number for verb, number in given.items() if number is not None}
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Those that can be named."""
+        return (self.listed or frozenset()) - self.present
+
+    @property
+    def missing_count(self) -> int:
+        """Those that cannot be named are missing too: the PACS counts more than it lists."""
+        return max(len(self.missing), (self.expected or 0) - len(self.present))
+
+
+def sub_operations(outcome: MoveOutcome) -> int | None:
+    """How many images the PACS set out to send; None when it did not say."""
+    counts = outcome.counts
+    given = [n for n in (counts.completed, counts.failed, counts.warning, counts.remaining) if n is not None]
+    return sum(given) if given else None
