@@ -1,0 +1,100 @@
+"""A series directory as it is on disk: which instances, told by file names, and when to look again."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pfdcmd.errors import ParameterFault
+from pfdcmd.names import parse_uid
+
+COMPLETE = "series.info"
+RECEIVING = "receiving.series"
+IMAGE_SUFFIX = ".dcm"
+
+_SECOND_NS = 1_000_000_000
+# A change within the same tick of the file system's clock as the look leaves the time as it was.
+_FINE_TICK_NS = 50_000_000
+_COARSE_TICK_NS = 2 * _SECOND_NS
+
+
+@dataclass(frozen=True)
+class DirectoryContent:
+    """instances: UID -> size in bytes; files: how many names end in .dcm, copies that differ included.
+
+    mtime_ns is the directory's modification time before it was read, 0 when it may change again unseen.
+    """
+
+    instances: dict[str, int]
+    files: int
+    mtime_ns: int
+
+
+def modified_ns(directory: str) -> int | None:
+    """The modification time; None when there is no such directory."""
+    try:
+        return Path(directory).stat().st_mtime_ns
+    except (OSError, ValueError):
+        return None
+
+
+def is_receiving(directory: str) -> bool:
+    """Whether an association is filing into it."""
+    return (Path(directory) / RECEIVING).exists()
+
+
+def is_settled(directory: str) -> bool:
+    """Whether images have been filed into it and no association is filing now."""
+    return (Path(directory) / COMPLETE).exists() and not is_receiving(directory)
+
+
+def read_series_directory(directory: str, known: frozenset[str]) -> DirectoryContent:
+    """What is there; a directory that has been taken away is empty. Images that are not known yet are made durable.
+
+    Raises: OSError: it cannot be read.
+    """
+    mtime_ns = modified_ns(directory)
+    if mtime_ns is None:
+        return DirectoryContent({}, 0, 0)
+    instances: dict[str, int] = {}
+    files = 0
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.endswith(IMAGE_SUFFIX):
+                files += 1
+                uid = _instance_of(entry.name)
+                if uid is not None:
+                    instances[uid] = 0 if uid in known else _size(entry)
+    if instances.keys() - known:
+        # Their listener may have been killed between naming them and making the name durable.
+        _sync(directory)
+    return DirectoryContent(instances, files, mtime_ns if _is_past(mtime_ns) else 0)
+
+
+def _instance_of(name: str) -> str | None:
+    """The SOP Instance UID in `<InstanceNumber>-<SOPInstanceUID>.dcm`; None for a copy that differs, or another's."""
+    with suppress(ParameterFault):
+        return parse_uid(name.removesuffix(IMAGE_SUFFIX).rpartition("-")[2], "name")
+    return None
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    with suppress(OSError):
+        return entry.stat().st_size
+    return 0
+
+
+def _sync(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_past(mtime_ns: int) -> bool:
+    tick_ns = _FINE_TICK_NS if mtime_ns % _SECOND_NS else _COARSE_TICK_NS
+    return time.time_ns() - mtime_ns > tick_ns
