@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,18 @@ def encode(images: Iterable[Image], max_pdu_bytes: int = 1 << 20) -> Encoded:
 def send(host: str, port: int, encoded: Encoded) -> float:
     """Associate, store all, release. Returns the seconds of it. Raises: RuntimeError: a status was not success."""
     began = time.perf_counter()
-    with socket.create_connection((host, port), timeout=600) as sock:
+    for status in store_each(host, port, encoded):
+        if status:
+            raise RuntimeError(f"status {status:#06x}")
+    return time.perf_counter() - began
+
+
+def store_each(host: str, port: int, encoded: Encoded, timeout_seconds: float = 600) -> Iterator[int]:
+    """Associate, store one after the other, release. Yields: the status of each as it is answered.
+
+    Raises: OSError, RuntimeError: the association was not accepted, or was cut off.
+    """
+    with socket.create_connection((host, port), timeout=timeout_seconds) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.sendall(encoded.associate)
         if _receive(sock)[0] != 2:
@@ -87,12 +98,11 @@ def send(host: str, port: int, encoded: Encoded) -> float:
         for message in encoded.messages:
             sock.sendall(message)
             answer = _receive(sock)
-            status = _status(answer[12:]) if answer[0] == 4 else -1
-            if status:
-                raise RuntimeError(f"status {status:#06x}")
+            if answer[0] != 4:
+                raise RuntimeError("the association was aborted")
+            yield _status(answer[12:])
         sock.sendall(_PDU.pack(5, 4) + bytes(4))
         _receive(sock)
-    return time.perf_counter() - began
 
 
 def _receive(sock: socket.socket) -> bytes:
