@@ -55,11 +55,11 @@ class Follower:
 class HubCounts:
     """For metrics: followers and streams now, the changes published and missed since the start, the longest lag now."""
 
-    followers: int
-    streams: int
-    published: int
-    missed: int
-    lag: int
+    followers: int = 0
+    streams: int = 0
+    published: int = 0
+    missed: int = 0
+    lag: int = 0
 
 
 class EventHub:
