@@ -26,6 +26,7 @@ from pfdcmd.wire.jsonrpc import (
     encode_error,
     encode_result,
     error_of,
+    id_of,
     is_notification,
     join_batch,
     unknown_method,
@@ -92,7 +93,7 @@ class Rpc:
     async def _perform(self, method: Method, request: Request, caller: Caller, notify: Notify | None) -> bytes:
         try:
             result = await self._call(method, request, caller, notify)
-            return encode_result(result, None if is_notification(request) else request.id)
+            return encode_result(result, id_of(request))
         except Fault as fault:
             return encode_error(_told(fault, request))
         except LocalError as error:
@@ -121,17 +122,16 @@ async def _send(stream: Stream, request: Request, notify: Notify | None) -> dict
     async with aclosing(stream.items) as items:
         if notify is None:
             raise ParameterFault("A stream needs a WebSocket; leave stream out.", parameter="stream")
-        request_id = None if is_notification(request) else request.id
         number = 0
         async for item in items:
             number += 1
-            await notify(stream.notification, {"request": request_id, "number": number, "item": item})
+            await notify(stream.notification, {"request": id_of(request), "number": number, "item": item})
     return {"count": number}
 
 
 def _told(fault: Fault, request: Request) -> ErrorResponse:
     log_cause(fault)
-    return error_of(fault, None if is_notification(request) else request.id)
+    return error_of(fault, id_of(request))
 
 
 def _refuse_more(member: Request | ErrorResponse) -> bytes | None:

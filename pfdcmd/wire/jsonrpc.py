@@ -70,9 +70,14 @@ def is_notification(request: Request) -> bool:
     return request.id is NOID
 
 
+def id_of(request: Request) -> Any:
+    """The id to answer with; of a notification, which is not answered, null."""
+    return None if is_notification(request) else request.id
+
+
 def unknown_method(request: Request) -> ErrorResponse:
     """The error of a method that is not there."""
-    return ErrorResponse(ERROR_METHOD_NOT_FOUND, "Method not found", NODATA, request.id)
+    return ErrorResponse(ERROR_METHOD_NOT_FOUND, "Method not found", NODATA, id_of(request))
 
 
 def error_of(fault: Fault, request_id: Any) -> ErrorResponse:
