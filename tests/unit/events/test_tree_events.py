@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from pfdcmd.edge.treeevents import MAX_CHARACTERS, MAX_ENTRIES, TreeEvents, describe, is_light
+from pfdcmd.edge.treeevents import TreeEvents
 from pfdcmd.events.hub import EventHub
+from pfdcmd.events.showing import MAX_CHARACTERS, MAX_ENTRIES, describe, is_light
 from pfdcmd.tree.store import MISSING, Tree
 
 

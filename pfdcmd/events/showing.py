@@ -1,0 +1,46 @@
+"""What a subscriber is shown of a part of the data tree: itself, unless it is too large to be sent at every change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pfdcmd.tree.node import Node
+from pfdcmd.tree.path import format_path, parse_path
+from pfdcmd.tree.store import Missing
+
+MAX_ENTRIES = 1000
+MAX_CHARACTERS = 32 * 1024
+
+
+def describe(path: str, node: Node | Missing, *, is_whole: bool = False) -> dict[str, Any]:
+    """What is at a path: its value; that there is none; or, unless the whole is wanted, that it is too large."""
+    shown = format_path(parse_path(path))
+    if isinstance(node, Missing):
+        return {"path": shown, "is_missing": True}
+    if not is_whole and not is_light(node):
+        return {"path": shown, "is_large": True}
+    return {"path": shown, "value": node}
+
+
+def is_light(node: Node) -> bool:
+    """Whether a node has at most MAX_ENTRIES entries and MAX_CHARACTERS; found out by looking at no more of it."""
+    entries = characters = 0
+    waiting = [node]
+    while waiting:
+        item = waiting.pop()
+        entries += 1
+        if isinstance(item, str):
+            characters += len(item)
+        elif isinstance(item, Mapping):
+            entries += len(item)
+            if entries <= MAX_ENTRIES:
+                characters += sum(map(len, item))
+                waiting.extend(item.values())
+        elif isinstance(item, tuple):
+            entries += len(item)
+            if entries <= MAX_ENTRIES:
+                waiting.extend(item)
+        if entries > MAX_ENTRIES or characters > MAX_CHARACTERS:
+            return False
+    return True
