@@ -28,17 +28,23 @@ of workers share it); else the worker binds --bind and --port itself.
 SIGTERM ends it: no new association, the open ones may finish within --drain-seconds. Where its directories cannot be
 made or written, it says so, tries again until they can, and peers wait in the socket's queue.
 
+pfdcm-listener replay --help: how images that could not be filed are filed again.
+
 Try it:
   pfdcm-listener --port 10402 -d /tmp/data -l /tmp/log -t /tmp/spool </dev/null
   echoscu 127.0.0.1 10402 && storescu 127.0.0.1 10402 image.dcm
 """
 _SHORT = {"tmp_dir": "-t", "log_dir": "-l", "data_dir": "-d"}
+_REPLAY = "replay"
 _EXIT_CONFIGURATION = 2
 _EXIT_FAILED = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a worker until SIGTERM. Returns the exit status."""
+    """Run a worker until SIGTERM, or replay what is in quarantine. Returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == [_REPLAY]:
+        return _replay(arguments[1:])
     options = vars(_parser().parse_args(arguments))
     file = options.pop("config", None)
     options.pop("e", None)
@@ -59,6 +65,13 @@ def main(arguments: list[str] | None = None) -> int:
         return _EXIT_FAILED
     except KeyboardInterrupt:
         return _EXIT_FAILED
+
+
+def _replay(arguments: list[str]) -> int:
+    # A worker has no use for it.
+    from listener import replaycli  # noqa: PLC0415
+
+    return replaycli.main(arguments)
 
 
 def _serve(config: Config) -> int:

@@ -60,6 +60,20 @@ class Config:
     max_image_bytes: int = _key(
         8_589_934_592, "bytes", "a larger image is read to its end, dropped and refused", minimum=1024
     )
+    min_free_bytes: int = _key(
+        16_777_216,
+        "bytes",
+        "free below data_dir; while there are fewer, images are refused unread; 0: no floor",
+        minimum=0,
+    )
+    min_free_inodes: int = _key(64, "inodes", "likewise; 0: no floor", minimum=0)
+    quarantine_dir: str = _key(
+        "", "path", "of the directory for images that cannot be filed; empty: `quarantine` beside the spool, or in it"
+    )
+    quarantine_max_bytes: int = _key(
+        10_737_418_240, "bytes", "there; what goes beyond is dropped; 0: nothing is kept", minimum=0
+    )
+    quarantine_max_files: int = _key(10_000, "images", "likewise", minimum=0)
     max_associations: int = _key(
         384, "associations", "open in one worker; a further one is told to come again", minimum=1, maximum=4096
     )

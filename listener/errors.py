@@ -14,15 +14,26 @@ class PeerError(Exception):
         self.abort_reason = abort_reason
 
 
+IMAGES = "images"
+SPACE = "space"
+QUARANTINED = "quarantined"
+"""Words that refused images are counted under: what is no use, what there is no room for, what is kept aside."""
+
+
 class ImageFault(Exception):
     """One image cannot be filed; `status` answers its C-STORE (PS3.4 Table B.2-1), the association goes on.
 
-    The message is for the log and so never holds patients' data.
+    The message is for the log and so never holds patients' data. `word`: what it is counted under.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, word: str = IMAGES) -> None:
         super().__init__(message)
         self.status = status
+        self.word = word
+
+
+class Shortage(ImageFault):
+    """There is no room for images, which has been logged; it need not be for each."""
 
 
 class ConfigurationFault(Exception):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from listener import dimse, part10
 from listener.dimse import Command
 from listener.elements import Elements, decode_elements
-from listener.errors import ImageFault
+from listener.errors import IMAGES, SPACE, ImageFault
 from listener.messages import StoreBegun
 from listener.scanner import Malformed, NeedMore, scan
 from listener.spool import Spool, TempFile, write_all
@@ -19,15 +19,14 @@ from listener.spool import Spool, TempFile, write_all
 _HEAD_BYTES = 65_536
 _CHUNK_BYTES = 1_048_576
 _MAX_PENDING = 512
-_OUT_OF_RESOURCES = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EFBIG, errno.ENOBUFS}
-)
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_OUT_OF_RESOURCES = _NO_SPACE | frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EFBIG, errno.ENOBUFS})
 
 
 def fault_of(error: OSError) -> ImageFault:
     """The fault that an error of the operating system is; its text names no path."""
     status = dimse.OUT_OF_RESOURCES if error.errno in _OUT_OF_RESOURCES else dimse.PROCESSING_FAILURE
-    return ImageFault(status, os.strerror(error.errno or errno.EIO))
+    return ImageFault(status, os.strerror(error.errno or errno.EIO), SPACE if error.errno in _NO_SPACE else IMAGES)
 
 
 class IncomingImage:
@@ -36,7 +35,8 @@ class IncomingImage:
     `elements`: what it says of itself, once `finish` has read that.
     """
 
-    def __init__(self, spool: Spool, began: StoreBegun, max_image_bytes: int) -> None:
+    def __init__(self, spool: Spool, began: StoreBegun, max_image_bytes: int, fault: ImageFault | None = None) -> None:
+        """fault: why it is refused, whatever it is: nothing of it is written."""
         self._spool = spool
         self._began = began
         self._max_image_bytes = max_image_bytes
@@ -45,10 +45,12 @@ class IncomingImage:
         )
         self._pending: list[memoryview | bytes] = [self._header]
         self._temp: TempFile | None = None
-        self._fault: ImageFault | None = None
+        self._fault = fault
         self._is_placed = False
         self.size_bytes = 0
         self.elements: Elements | None = None
+        if fault is not None:
+            return
         try:
             self._temp = spool.open_temp()
         except OSError as error:
@@ -63,6 +65,16 @@ class IncomingImage:
     @property
     def command(self) -> Command:
         return self._began.command
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether all that has come of it is in its file, which has no final name yet."""
+        return self._temp is not None and self._fault is None and not self._is_placed
+
+    @property
+    def file_bytes(self) -> int:
+        """With the header."""
+        return len(self._header) + self.size_bytes
 
     @property
     def transfer_syntax(self) -> str:
@@ -132,10 +144,19 @@ class IncomingImage:
         """Copy the file to where the spool is now, which has moved to another file system since. Raises: OSError."""
         former, self._temp = self.temp, self._spool.open_temp()
         try:
-            for chunk in _chunks(former.fd, 0):
-                write_all(self.temp.fd, [chunk])
+            _copy(former, self.temp)
         finally:
             self._spool.discard(former)
+
+    def copy_to(self, spool: Spool, name: str) -> None:
+        """Give a copy, on disk, a name in the directory of another spool. Raises: OSError: there is none."""
+        copy = spool.open_temp()
+        try:
+            _copy(self.temp, copy)
+            os.fdatasync(copy.fd)
+            spool.place(copy, spool.fd, name)
+        finally:
+            spool.discard(copy)
 
     def discard(self) -> None:
         """Let go of the file; remove it unless it has its final name."""
@@ -182,6 +203,11 @@ class IncomingImage:
         """The file goes at once: what it took of the disk may be what others need."""
         self._fault = fault
         self.discard()
+
+
+def _copy(source: TempFile, target: TempFile) -> None:
+    for chunk in _chunks(source.fd, 0):
+        write_all(target.fd, [chunk])
 
 
 def _chunks(fd: int, offset: int) -> Iterator[bytes]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from listener import dimse
 from listener.dimse import Command
-from listener.errors import ImageFault
+from listener.errors import IMAGES, QUARANTINED, ImageFault, Shortage
 from listener.filing import Filed, Filing, file_image
 from listener.image import IncomingImage
 from listener.messages import StoreBegun
-from listener.receipts import Event, Receipt, Sender
+from listener.quarantine import Note
+from listener.receipts import Event, Receipt, Sender, printable_title
 from listener.storage import Storage
 
 _LOG = logging.getLogger("listener.intake")
-_EVENT_OF = {Filed.NEW: Event.FILED, Filed.SAME: Event.SAME, Filed.DIFFERENT: Event.DIFFERENT}
-IMAGES = "images"
+EVENT_OF = {Filed.NEW: Event.FILED, Filed.SAME: Event.SAME, Filed.DIFFERENT: Event.DIFFERENT}
 
 
 @dataclass
@@ -47,7 +48,9 @@ class Intake:
         self.tally = Tally()
 
     def begin(self, began: StoreBegun) -> None:
-        self._image = IncomingImage(self._storage.archive.spool, began, self._storage.config.max_image_bytes)
+        self._image = IncomingImage(
+            self._storage.archive.spool, began, self._storage.config.max_image_bytes, self._storage.space.fault()
+        )
 
     def take(self, data: memoryview) -> None:
         """Bytes of the data set, to be flushed before the memory under them is used again."""
@@ -63,6 +66,7 @@ class Intake:
         image, self._image = self._image, None
         if image is None:
             raise ValueError("a data set has ended that never began")
+        self._storage.space.spend(image.size_bytes)
         try:
             filing = file_image(image, self._series, is_durable=self._storage.config.is_durable)
             self._count_filed(image, filing)
@@ -97,7 +101,7 @@ class Intake:
             _LOG.log(level, "%s: an instance that came again: %s", self._peer, filing.outcome.value)
         self._storage.receipts.write(
             Receipt(
-                _EVENT_OF[filing.outcome],
+                EVENT_OF[filing.outcome],
                 self.sender,
                 image.command,
                 size_bytes=image.size_bytes,
@@ -107,11 +111,13 @@ class Intake:
         )
 
     def _count_refused(self, image: IncomingImage, fault: ImageFault) -> None:
-        self.tally.refused_by[IMAGES] += 1
-        _LOG.error("%s: an image refused with status %04x: %s", self._peer, fault.status, fault)
+        is_kept = fault.status != dimse.OUT_OF_RESOURCES and image.is_kept and self._quarantine(image, fault)
+        self.tally.refused_by[QUARANTINED if is_kept else fault.word] += 1
+        level = logging.DEBUG if isinstance(fault, Shortage) else logging.ERROR
+        _LOG.log(level, "%s: an image refused with status %04x: %s", self._peer, fault.status, fault)
         self._storage.receipts.write(
             Receipt(
-                Event.REFUSED,
+                Event.QUARANTINED if is_kept else Event.REFUSED,
                 self.sender,
                 image.command,
                 fault.status,
@@ -119,6 +125,27 @@ class Intake:
                 image.elements,
                 reason=str(fault),
             )
+        )
+
+    def _quarantine(self, image: IncomingImage, fault: ImageFault) -> bool:
+        command = image.command
+        return self._storage.quarantine.put(
+            image,
+            Note(
+                time=datetime.now().astimezone().isoformat(timespec="seconds"),
+                service=self._storage.config.service,
+                peer=self._peer,
+                calling=printable_title(self.sender.calling_ae),
+                called=printable_title(self.sender.called_ae),
+                sop_class=command.sop_class,
+                sop_instance=command.sop_instance,
+                transfer_syntax=image.transfer_syntax,
+                status=f"{fault.status:04X}",
+                reason=str(fault),
+                move_originator=printable_title(command.move_originator),
+                move_originator_message_id=command.move_originator_message_id,
+                bytes=image.size_bytes,
+            ),
         )
 
     def _note_cut_off(self, image: IncomingImage) -> None:

@@ -20,15 +20,20 @@ MAX_HEADER_BYTES = 65_536
 _SHORT = struct.Struct("<HH2sH")
 _LONG = struct.Struct("<HH2s2xI")
 _GROUP_LENGTH = struct.Struct("<HH2sHI")
+_SOP_CLASS_UID = 0x0002
+_SOP_INSTANCE_UID = 0x0003
 _TRANSFER_SYNTAX_UID = 0x0010
+_UIDS = frozenset({_SOP_CLASS_UID, _SOP_INSTANCE_UID, _TRANSFER_SYNTAX_UID})
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an existing file's header says; the data set begins at `data_set_offset`."""
+    """What an existing file's header says; the data set begins at `data_set_offset`. UIDs that are absent are empty."""
 
     transfer_syntax: str
     data_set_offset: int
+    sop_class: str = ""
+    sop_instance: str = ""
 
 
 def encode_header(sop_class: str, sop_instance: str, transfer_syntax: str) -> bytes:
@@ -36,8 +41,8 @@ def encode_header(sop_class: str, sop_instance: str, transfer_syntax: str) -> by
     elements = b"".join(
         (
             _LONG.pack(2, 0x0001, b"OB", 2) + b"\0\1",
-            _text(0x0002, b"UI", sop_class),
-            _text(0x0003, b"UI", sop_instance),
+            _text(_SOP_CLASS_UID, b"UI", sop_class),
+            _text(_SOP_INSTANCE_UID, b"UI", sop_instance),
             _text(_TRANSFER_SYNTAX_UID, b"UI", transfer_syntax),
             _text(0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
             _text(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
@@ -63,13 +68,18 @@ def decode_header(data: bytes) -> Header | None:
     end = offset + length
     if (group, element) != (2, 0) or end > min(len(data), MAX_HEADER_BYTES):
         return None
-    while offset + _LONG.size <= end:
+    uids: dict[int, str] = {}
+    while offset + _SHORT.size <= end:
         _, element, vr, length = _SHORT.unpack_from(data, offset)
         if vr == b"OB":
+            if offset + _LONG.size > end:
+                return None
             length = _LONG.unpack_from(data, offset)[3]
             offset += _LONG.size - _SHORT.size
         offset += _SHORT.size
-        if element == _TRANSFER_SYNTAX_UID and offset + length <= end:
-            return Header(data[offset : offset + length].rstrip(b"\0 ").decode("ascii", "replace"), end)
+        if element in _UIDS and offset + length <= end:
+            uids[element] = data[offset : offset + length].rstrip(b"\0 ").decode("ascii", "replace")
         offset += length
-    return None
+    if _TRANSFER_SYNTAX_UID not in uids:
+        return None
+    return Header(uids[_TRANSFER_SYNTAX_UID], end, uids.get(_SOP_CLASS_UID, ""), uids.get(_SOP_INSTANCE_UID, ""))

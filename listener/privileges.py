@@ -32,6 +32,8 @@ def make_directories(config: Config) -> None:
     if account is not None:
         for directory in (config.data_dir, config.log_dir, config.tmp_dir):
             _hand_over(Path(directory), account.uid, account.gid)
+        if config.quarantine_dir:
+            _hand_over(Path(config.quarantine_dir), account.uid, account.gid, mode=0o700)
 
 
 def let_write(config: Config, directory_fd: int) -> None:
@@ -99,10 +101,10 @@ def _become(config: Config) -> None:
         raise ConfigurationFault(f"user {config.user}, group {config.group}: {error.strerror}") from error
 
 
-def _hand_over(directory: Path, uid: int, gid: int) -> None:
+def _hand_over(directory: Path, uid: int, gid: int, mode: int = 0o777) -> None:
     """A directory that is not there yet is made for the user; one that is there belongs to whom it does."""
     if not directory.exists():
-        directory.mkdir(parents=True)
+        directory.mkdir(mode, parents=True)
         os.chown(directory, uid, gid)
 
 

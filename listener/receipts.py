@@ -147,9 +147,9 @@ def format_receipt(receipt: Receipt, data_dir: str, now: float) -> bytes:
         "dir": place.series_path if place else "",
         "data_dir": data_dir,
         "file": place.file_name if place else "",
-        "calling": _title(receipt.sender.calling_ae),
-        "called": _title(receipt.sender.called_ae),
-        "originator": _title(command.move_originator),
+        "calling": printable_title(receipt.sender.calling_ae),
+        "called": printable_title(receipt.sender.called_ae),
+        "originator": printable_title(command.move_originator),
         "move_id": command.move_originator_message_id,
         "status": receipt.status,
         "reason": printable(receipt.reason, _MAX_REASON),
@@ -161,7 +161,7 @@ def _uid(text: str | None) -> str:
     return (text or "")[:_MAX_UID]
 
 
-def _title(text: str) -> str:
+def printable_title(text: str) -> str:
     """The title as it is, but for what no AE title may hold. Source: PS3.5 section 6.2, VR AE."""
     if not (text.isascii() and text.isprintable()):
         text = "".join(each if each.isascii() and each.isprintable() else "?" for each in text)

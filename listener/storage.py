@@ -1,4 +1,4 @@
-"""What all associations of a worker store with: the archive, the series that are open, the receipts."""
+"""What all associations of a worker store with: archive, open series, receipts, quarantine, room on the disk."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from listener.archive import Archive
 from listener.config import Config
+from listener.quarantine import Quarantine
 from listener.receipts import Receipts
 from listener.series import SeriesOfAssociation, SeriesRegistry
+from listener.space import Space
 
 
 @dataclass
@@ -18,15 +20,20 @@ class Storage:
     archive: Archive
     receipts: Receipts
     registry: SeriesRegistry = field(init=False)
+    space: Space = field(init=False)
+    quarantine: Quarantine = field(init=False)
 
     def __post_init__(self) -> None:
         self.registry = SeriesRegistry(self.archive)
+        self.space = Space(self.archive.data_fd, self.config.min_free_bytes, self.config.min_free_inodes)
+        self.quarantine = Quarantine(self.config, self.archive, self.space)
 
     def series(self) -> SeriesOfAssociation:
         """For one association."""
         return SeriesOfAssociation(self.registry, self.config.max_open_series)
 
     def close(self) -> None:
+        self.quarantine.close()
         self.archive.close()
         self.receipts.close()
 

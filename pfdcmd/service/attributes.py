@@ -177,6 +177,22 @@ _OURS = [
     _ours("association_timeout", one(values.seconds), "86400", "seconds for an association as a whole"),
     _ours("idle_timeout", one(values.seconds), "300", "seconds without a byte from the peer"),
     _ours("max_image_bytes", one(values.size(1024)), "8G", "a larger image is refused: out of resources"),
+    _ours(
+        "min_free_bytes",
+        one(values.size(0)),
+        "16M",
+        "bytes free on data_dir's file system; while there are fewer, images are refused unread: out of resources; "
+        "0: no floor",
+    ),
+    _ours("min_free_inodes", one(values.number(0, 1_000_000_000, "inodes")), "64", "the same for inodes"),
+    _ours(
+        "quarantine_dir",
+        one(values.directory),
+        "`quarantine` beside tmp_dir",
+        "images that came whole and cannot be filed, with a note of each",
+    ),
+    _ours("quarantine_max_bytes", one(values.size(0)), "10G", "of it; what goes beyond is dropped; 0: nothing is kept"),
+    _ours("quarantine_max_files", one(values.number(0, 1_000_000, "images")), "10000", "the same for images"),
     _pfdcm(
         "workers",
         one(values.number(1, 64, "processes")),

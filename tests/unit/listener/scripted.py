@@ -6,6 +6,8 @@ import socket
 import threading
 from pathlib import Path
 
+from dicomwire import status_of
+
 from listener.config import Config
 from listener.connection import Connection
 from listener.opening import open_archive
@@ -84,6 +86,17 @@ class Site:
 
     def images(self):
         return {name: data for name, data in self.files().items() if name.endswith(".dcm")}
+
+
+def answers(sock):
+    """The statuses of what was sent after the A-ASSOCIATE-AC."""
+    statuses, offset = [], 0
+    while offset < len(sock.sent):
+        end = offset + 6 + int.from_bytes(sock.sent[offset + 2 : offset + 6], "big")
+        if sock.sent[offset] == 4:
+            statuses.append(status_of(sock.sent[offset:end]))
+        offset = end
+    return statuses
 
 
 def run_all(*calls):

@@ -18,14 +18,13 @@ from dicomwire import (
     echo_command,
     p_data,
     pdv,
-    status_of,
     store,
     store_command,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from scripted import Site
+from scripted import Site, answers
 
 from listener import image as image_module
 from listener import spool
@@ -46,17 +45,6 @@ def written(tmp_path):
     made = Site(tmp_path, ack="written")
     yield made
     made.close()
-
-
-def answers(sock):
-    """The statuses of what was sent after the A-ASSOCIATE-AC."""
-    statuses, offset = [], 0
-    while offset < len(sock.sent):
-        end = offset + 6 + int.from_bytes(sock.sent[offset + 2 : offset + 6], "big")
-        if sock.sent[offset] == 4:
-            statuses.append(status_of(sock.sent[offset:end]))
-        offset = end
-    return statuses
 
 
 @pytest.mark.parametrize("ack", ["durable", "written"])

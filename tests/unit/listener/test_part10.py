@@ -25,7 +25,7 @@ def test_pydicom_reads_what_we_write():
 
 def test_a_header_reads_back():
     header = part10.encode_header(CT, "1.2.3", EXPLICIT_LITTLE)
-    assert part10.decode_header(header + b"data") == part10.Header(EXPLICIT_LITTLE, len(header))
+    assert part10.decode_header(header + b"data") == part10.Header(EXPLICIT_LITTLE, len(header), CT, "1.2.3")
 
 
 def test_what_is_no_header():

@@ -110,7 +110,7 @@ def test_a_refused_image_is_told_with_status_and_reason(site):
     no_class = store(3, "1.2.3.4", "1.2.3.9", data_set("1.2.3.9"))
     site.connect(REQUEST, other, no_class, RELEASE_RQ)
     mismatch, unsupported = lines(site)
-    assert (mismatch["event"], mismatch["status"], mismatch["series"]) == ("refused", 0xA900, "1.2.3")
+    assert (mismatch["event"], mismatch["status"], mismatch["series"]) == ("quarantined", 0xA900, "1.2.3")
     assert mismatch["reason"] == "SOPInstanceUID is another than in the command"
     assert (unsupported["event"], unsupported["status"]) == ("refused", 0x0122)
     assert (unsupported["instance"], unsupported["bytes"]) == ("1.2.3.9", 0)
