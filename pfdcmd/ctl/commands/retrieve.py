@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from pfdcmd.ctl.bars import Bars
-from pfdcmd.ctl.following import follow_job
 from pfdcmd.ctl.jobtext import check_complete, show_job, size
 from pfdcmd.ctl.options import Uid, json_option, pacs_option
 from pfdcmd.ctl.problems import WrongUse
@@ -54,8 +53,7 @@ def retrieve(
         return
     job = session.call("retrieve.start", seconds=PACS_SECONDS, **wanted)
     if is_waited:
-        with Bars(session.screen) as bars:
-            job = follow_job(session, job, bars.show)
+        job = _wait(session, job)
     if as_json:
         session.screen.json(job)
     elif is_waited:
@@ -65,6 +63,13 @@ def retrieve(
         session.screen.note(f"It is {job['state']}. See how far it has got: pfdcmctl status {job['job']}")
     if is_waited:
         check_complete(job)
+
+
+def _wait(session: Session, job: Mapping[str, Any]) -> Mapping[str, Any]:
+    from pfdcmd.ctl.following import follow_job  # noqa: PLC0415 - aiohttp takes longer to load than most calls
+
+    with Bars(session.screen) as bars:
+        return follow_job(session, job, bars.show)
 
 
 def _show_plan(screen: Screen, plan: Mapping[str, Any], *, as_json: bool) -> None:

@@ -11,7 +11,6 @@ from pfdcmd.ctl.groups import Suggesting
 from pfdcmd.ctl.options import json_option
 from pfdcmd.ctl.problems import WrongUse
 from pfdcmd.ctl.session import Session, with_session
-from pfdcmd.ctl.watching import watch_changes
 
 
 @click.group(cls=Suggesting)
@@ -100,6 +99,8 @@ def watch(session: Session, path: str, as_json: bool) -> None:
 
     After a broken connection it goes on where it was, and says so when changes were missed.
     """
+    from pfdcmd.ctl.watching import watch_changes  # noqa: PLC0415 - aiohttp takes longer to load than most calls
+
     watch_changes(session, {"path": path}, as_json=as_json)
 
 
