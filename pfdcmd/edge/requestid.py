@@ -23,7 +23,6 @@ def begin_request(request: web.BaseRequest) -> str:
     """Give the request and all that is done for it from here on an id. Returns: the id."""
     named = request.headers.getall(HEADER, [])
     request_id = named[0] if len(named) == 1 and _ID.fullmatch(named[0]) else fresh_request_id()
-    request["request_id"] = request_id
     set_request_id(request_id)
     return request_id
 

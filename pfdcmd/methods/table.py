@@ -7,7 +7,7 @@ from typing import Any
 
 from pfdcmd.actions.caller import Caller, Right
 from pfdcmd.actions.context import Context
-from pfdcmd.methods import system, tree
+from pfdcmd.methods import events, system, tree
 from pfdcmd.methods.method import Method
 from pfdcmd.methods.openrpc import openrpc_document
 from pfdcmd.methods.schemas import record_schema
@@ -30,6 +30,7 @@ METHODS: Mapping[str, Method] = {
     for method in (
         *tree.METHODS,
         *system.METHODS,
+        *events.METHODS,
         _DISCOVER,
     )
 }
