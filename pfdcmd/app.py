@@ -25,6 +25,7 @@ from pfdcmd.actions.context import Context, Reply
 from pfdcmd.actions.datatree import replace_from_environment
 from pfdcmd.defaults import initial_tree
 from pfdcmd.dispatch import dispatch, fault_reply
+from pfdcmd.edge.doctor import Probe
 from pfdcmd.edge.files import Files
 from pfdcmd.edge.host import Host
 from pfdcmd.edge.http import HttpServer, Routes
@@ -106,6 +107,7 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
         now=datetime.now,
         quit=ending.set,
         events=hub,
+        probe=Probe(settings),
     )
     tree_file = TreeFile(Path(settings.config_file_save), tree) if settings.config_file_save else None
     try:

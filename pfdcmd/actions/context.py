@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from pfdcmd.pacs.delivery import Delivery
 from pfdcmd.pacs.level import LevelQuery
+from pfdcmd.pacs.negotiation import Acceptance, Reached, Rejection
 from pfdcmd.pacs.outcome import MoveCounts, MoveOutcome
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.pacs.query import Query
@@ -76,6 +77,32 @@ class PacsPort(Protocol):
         that awaits it sends C-CANCEL, and breaks the association off if that does not end it within seconds. A failure
         of the PACS, of the network included, is an outcome and not an exception.
         """
+        ...
+
+
+class ProbePort(Protocol):
+    """The steps of which a connection to a PACS is made, one at a time (edge.doctor)."""
+
+    async def addresses(self, host: str) -> list[str]:
+        """The addresses of a host. Raises: PeerUnreachable, PeerTimeout."""
+        ...
+
+    async def connect(self, addresses: Sequence[str], port: int) -> Reached:
+        """Connect by TCP to the first address that takes it, and close again. Raises: PeerUnreachable."""
+        ...
+
+    async def associate(
+        self, peer: Peer, address: str, abstract_syntaxes: Sequence[str]
+    ) -> Acceptance | Rejection | None:
+        """Ask for an association, encrypted when the peer is to be, and release it. None: it was aborted.
+
+        Raises: PeerTLSFailed, PeerTimeout, PeerAborted: there was no answer. PeerFailed: it was none of DICOM.
+                PeerConfigurationFault: the files of the entry's TLS cannot be used.
+        """
+        ...
+
+    async def speaks_tls(self, address: str, port: int) -> bool:
+        """Whether a TLS handshake begins there; nothing is sent within."""
         ...
 
 
@@ -213,6 +240,7 @@ class Context:
     now: Callable[[], datetime]
     quit: Callable[[], None]
     events: EventsPort
+    probe: ProbePort
 
 
 Action = Callable[[Meta, Context], Awaitable[Reply]]
