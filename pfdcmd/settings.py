@@ -168,6 +168,30 @@ class Settings:
         20_000, "--pacsMaxMatches", "matches", "of one query, studies and series together", minimum=1
     )
 
+    retrieve_associations: int = _setting(
+        4,
+        "--retrieveAssociations",
+        "series",
+        "that one PACS sends at once; its entry may say maxAssociations",
+        minimum=1,
+    )
+    retrieve_attempts: int = _setting(
+        6, "--retrieveAttempts", "attempts", "in a row that bring no image, until a retrieve gives up", minimum=1
+    )
+    retrieve_backoff_seconds: float = _setting(
+        5.0,
+        "--retrieveBackoffSeconds",
+        "s",
+        "before another attempt; doubled after each that brings no image",
+        minimum=0.01,
+    )
+    retrieve_batch_images: int = _setting(
+        200, "--retrieveBatchImages", "images", "that one request at IMAGE level names", minimum=1, maximum=1000
+    )
+    retrieve_settle_seconds: float = _setting(
+        2.0, "--retrieveSettleSeconds", "s", "for images to follow the PACS's word that it sent them", minimum=0.01
+    )
+
     @property
     def verbosity_level(self) -> int:
         """The verbosity as a number; the tree shows both forms, as the original's did."""
