@@ -57,6 +57,7 @@ _GROUPS = (
     ("the storage listener", ("start_listener", "listener_", "dicom_dir", "service", "state_dir")),
     ("logs", ("verbosity", "debug_to_dir", "log_format")),
     ("PACS: times and limits", ("pacs_",)),
+    ("retrieves: times and limits", ("retrieve_",)),
     ("the door", ("enable_token_auth", "token_", "allowed_", "tls_", "roots", "environment_", "user", "audit_")),
     ("callers: times and limits", ("max_", "request_", "socket_")),
     ("object storage (not in this version), proxy", ("",)),
