@@ -85,6 +85,9 @@ class SqliteLedger:
     async def knows_destination(self, title: str) -> bool:
         return await self._file.read(lambda db: ledgerfacts.knows_destination(db, title))
 
+    async def note_destination(self, title: str) -> None:
+        await self._file.write(lambda db: ledgerfacts.note_destination(db, title))
+
     async def save_job(self, job: Job) -> None:
         await self._file.write(lambda db: ledgerjobs.save_job(db, job), is_durable=True)
 

@@ -33,7 +33,7 @@ def series_id(connection: sqlite3.Connection, uid: str, study: str) -> int:
 def add_receipt(connection: sqlite3.Connection, receipt: Receipt) -> None:
     """Note one event of a listener."""
     if receipt.called:
-        connection.execute("INSERT OR IGNORE INTO destination VALUES (?)", (receipt.called,))
+        note_destination(connection, receipt.called)
     if not receipt.is_on_disk:
         _add_trouble(connection, receipt)
         return
@@ -141,6 +141,10 @@ def note_counts(connection: sqlite3.Connection, study: str, uid: str, counted: i
 def knows_destination(connection: sqlite3.Connection, title: str) -> bool:
     query = "SELECT NOT EXISTS (SELECT 1 FROM destination) OR EXISTS (SELECT 1 FROM destination WHERE title = ?)"
     return bool(connection.execute(query, (title,)).fetchone()[0])
+
+
+def note_destination(connection: sqlite3.Connection, title: str) -> None:
+    connection.execute("INSERT OR IGNORE INTO destination VALUES (?)", (title,))
 
 
 def unsolicited(connection: sqlite3.Connection, limit: int) -> Sequence[Mapping[str, Any]]:

@@ -14,7 +14,6 @@ def next_selections(
     *,
     batch_size: int,
     is_paced: bool = False,
-    is_forced: bool = False,
     is_image_level_refused: bool = False,
 ) -> Iterator[Selection]:
     """The requests of one attempt at one series, in order; none when everything is here.
@@ -24,9 +23,8 @@ def next_selections(
     """
     whole = Selection(study=study, series=evidence.series)
     listed = evidence.listed or frozenset()
-    wanted = listed if is_forced or not evidence.is_destination_ours else evidence.missing
-    is_wanted = bool(wanted) or is_forced or evidence.missing_count > 0 or not evidence.expected
-    if not is_wanted and evidence.is_destination_ours:
+    wanted = listed if evidence.needs_move else evidence.missing
+    if evidence.expected and not evidence.missing_count and not evidence.needs_move:
         return
     is_nameable = bool(wanted) and evidence.missing_count <= len(wanted)
     if is_image_level_refused or not is_nameable or (wanted == listed and not is_paced):

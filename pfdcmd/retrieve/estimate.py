@@ -25,7 +25,7 @@ def plan_json(
     request: RetrieveRequest, study: str, series: Sequence[SeriesEvidence], rates: Rates, policy: RetrievePolicy
 ) -> dict[str, Any]:
     """What a job would move. `bytes` and `seconds` are null as long as nothing has come from this PACS."""
-    rows = [_row(one, is_forced=request.is_forced) for one in series]
+    rows = [_row(one) for one in series]
     images = sum(row["move"] for row in rows)
     seconds = images * rates.seconds / rates.images if rates.images else None
     return {
@@ -39,12 +39,12 @@ def plan_json(
     }
 
 
-def _row(evidence: SeriesEvidence, *, is_forced: bool) -> dict[str, Any]:
+def _row(evidence: SeriesEvidence) -> dict[str, Any]:
     expected = evidence.expected
     return {
         "series": evidence.series,
         "expected": expected,
         "here": len(evidence.present),
-        "move": (expected or 0) if is_forced else evidence.missing_count,
+        "move": (expected or 0) if evidence.needs_move else evidence.missing_count,
         "missing_instances": sorted(evidence.missing)[:MAX_MISSING_INSTANCES],
     }

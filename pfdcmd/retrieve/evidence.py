@@ -14,7 +14,8 @@ class SeriesEvidence:
 
     counted: NumberOfSeriesRelatedInstances (PS3.4 Table C.3.4-1); moved: sub-operations of a move of the whole series;
     present: what is durable on disk; troubles: instance -> what the listener had against it; faults: why the PACS could
-    not be asked; is_destination_ours: whether images for the peer's move destination are known to arrive here.
+    not be asked; needs_move: whether what is here does not count as retrieved, because the caller wants all of it
+    again, or because images for the peer's move destination are not known to arrive here.
     """
 
     series: str
@@ -26,7 +27,7 @@ class SeriesEvidence:
     outcomes: tuple[MoveOutcome, ...] = ()
     troubles: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
-    is_destination_ours: bool = True
+    needs_move: bool = False
 
     @property
     def expected(self) -> int | None:

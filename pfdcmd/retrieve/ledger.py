@@ -89,6 +89,10 @@ class Ledger(Protocol):
         """Whether images called by this AE title have arrived here; true as long as none at all have."""
         ...
 
+    async def note_destination(self, title: str) -> None:
+        """Images for this AE title, or under another that the PACS calls us by, do arrive here."""
+        ...
+
     async def save_job(self, job: Job) -> None:
         """Note the job as it stands; durable when this returns."""
         ...

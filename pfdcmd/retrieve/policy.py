@@ -10,6 +10,7 @@ from datetime import datetime, time, timedelta
 from pfdcmd.errors import PeerConfigurationFault
 
 MAX_ASSOCIATIONS = 64
+"""More series at once than this bring nothing, whatever a PACS allows."""
 MAX_IMAGES_PER_SECOND = 100_000.0
 # An IMAGE level request of a rate-limited retrieve asks for what the rate allows in this time.
 _STRIDE_SECONDS = 5.0
@@ -54,18 +55,16 @@ class RetrievePolicy:
         return images / self.images_per_second if self.images_per_second else 0.0
 
 
-def parse_policy(entry: object, default_associations: int) -> RetrievePolicy:
-    """Read `maxAssociations`, `imagesPerSecond` and `quietHours` ("HH:MM-HH:MM") of an entry below /PACS.
+def parse_policy(entry: object, max_associations: int) -> RetrievePolicy:
+    """Read `imagesPerSecond` and `quietHours` ("HH:MM-HH:MM") of an entry below /PACS; a number may be text.
 
-    Numbers may be text. Raises: PeerConfigurationFault: naming the key.
+    Raises: PeerConfigurationFault: naming the key.
     """
     if not isinstance(entry, Mapping):
         raise PeerConfigurationFault("The PACS entry must hold serverIP, serverPort, aec and aet.")
-    associations = _number(entry, "maxAssociations", 1, MAX_ASSOCIATIONS)
-    rate = _number(entry, "imagesPerSecond", 0.01, MAX_IMAGES_PER_SECOND)
     return RetrievePolicy(
-        max_associations=default_associations if associations is None else int(associations),
-        images_per_second=rate,
+        max_associations=min(max_associations, MAX_ASSOCIATIONS),
+        images_per_second=_number(entry, "imagesPerSecond", 0.01, MAX_IMAGES_PER_SECOND),
         quiet_hours=_quiet_hours(entry.get("quietHours")),
     )
 

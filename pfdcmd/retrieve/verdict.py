@@ -56,13 +56,19 @@ def is_worth_another_attempt(evidence: SeriesEvidence) -> bool:
 
 
 def judge_job(
-    series: Sequence[SeriesProgress], study: StudyCounts, *, is_cancelled: bool = False, fault: str = ""
+    series: Sequence[SeriesProgress],
+    study: StudyCounts,
+    *,
+    present: int = 0,
+    is_cancelled: bool = False,
+    fault: str = "",
 ) -> tuple[JobState, str]:
     """The verdict on a whole retrieve and one sentence for people.
 
-    Args: study: of a retrieve of a whole study; fault: why the PACS could not be asked at all.
+    Args: study: of a retrieve of a whole study; present: how many images of it are on disk, expected or not;
+          fault: why the PACS could not be asked at all.
     """
-    shortfall = _shortfall(series, study)
+    shortfall = _shortfall(series, study, present)
     state = _job_state(series, is_short=bool(shortfall or fault), is_cancelled=is_cancelled)
     return state, _sentence(state, series, shortfall or fault)
 
@@ -93,19 +99,19 @@ def _sentence(state: JobState, series: Sequence[SeriesProgress], shortfall: str)
     return text[0].upper() + text[1:]
 
 
-def _shortfall(series: Sequence[SeriesProgress], study: StudyCounts) -> str:
+def _shortfall(series: Sequence[SeriesProgress], study: StudyCounts, present: int) -> str:
     """Why the series found cannot be the whole study; empty when they may be."""
     if study.series is not None and study.series > len(series):
         return f"The PACS disagrees with itself: it counts {study.series} series in the study and lists {len(series)}."
     expected = sum(one.expected or 0 for one in series)
-    if study.instances is not None and study.instances > max(expected, sum(one.received for one in series)):
+    if study.instances is not None and study.instances > max(expected, present):
         return f"The PACS disagrees with itself: it counts {study.instances} images in the study and lists {expected}."
     return ""
 
 
 def _elsewhere(evidence: SeriesEvidence) -> bool:
-    """Whether what is here came another way: the PACS failed to send to a destination that may not be us."""
-    return bool(not evidence.is_destination_ours and evidence.outcomes and not _last_succeeded(evidence))
+    """Whether what is here came another time or way: the PACS failed to send what had to be sent."""
+    return bool(evidence.needs_move and evidence.outcomes and not _last_succeeded(evidence))
 
 
 def _last_succeeded(evidence: SeriesEvidence) -> bool:
