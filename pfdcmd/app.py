@@ -30,6 +30,9 @@ from pfdcmd.edge.files import Files
 from pfdcmd.edge.host import Host
 from pfdcmd.edge.http import HttpServer, Routes
 from pfdcmd.edge.olddialect import OldDialect
+from pfdcmd.edge.jobs import Jobs
+from pfdcmd.edge.jobsite import JobSite
+from pfdcmd.edge.ledger import SqliteLedger
 from pfdcmd.edge.pacsnet import PacsNet
 from pfdcmd.edge.performing import Performing
 from pfdcmd.edge.places import make_state_directory, service_file_path, services_directory
@@ -66,6 +69,7 @@ class Program:
     context: Context
     state_directory: Path
     listeners: SuperServer
+    jobs: Jobs
     tree_file: TreeFile | None
 
     async def answer(self, call: Call) -> Reply:
@@ -96,10 +100,13 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
     )
     hub = EventHub()
     TreeEvents(tree, hub)
+    pacs = PacsNet(settings)
+    ledger = SqliteLedger(state_directory)
+    jobs = Jobs(JobSite(settings, tree, pacs, listeners, ledger, hub.publish, datetime.now))
     context = Context(
         settings=settings,
         tree=tree,
-        pacs=PacsNet(settings),
+        pacs=pacs,
         listeners=listeners,
         files=Files(),
         host=Host(),
@@ -108,11 +115,13 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
         quit=ending.set,
         events=hub,
         probe=Probe(settings),
+        jobs=jobs,
     )
     tree_file = TreeFile(Path(settings.config_file_save), tree) if settings.config_file_save else None
     try:
-        yield Program(context, state_directory, listeners, tree_file)
+        yield Program(context, state_directory, listeners, jobs, tree_file)
     finally:
+        await jobs.close()
         if tree_file is not None:
             try:
                 await tree_file.settle()
@@ -196,7 +205,7 @@ async def _serve(program: Program, settings: Settings, ending: asyncio.Event, si
         _log.warning(_OPEN_TO_ALL, port, port)
     with _announced(program.state_directory, host, port, settings):
         starting = asyncio.create_task(_start_listener(program)) if settings.start_listener else None
-        async with _watched(program.listeners, is_forever=settings.forever):
+        async with _watched(program, is_forever=settings.forever):
             await ending.wait()
             await server.stop(GRACE_SECONDS)
             if starting is not None:
@@ -206,11 +215,16 @@ async def _serve(program: Program, settings: Settings, ending: asyncio.Event, si
 
 
 @asynccontextmanager
-async def _watched(listeners: SuperServer, *, is_forever: bool) -> AsyncIterator[None]:
-    """Have the listeners looked after, and SIGHUP reload them; not by a pfdcm that ends after one request."""
+async def _watched(program: Program, *, is_forever: bool) -> AsyncIterator[None]:
+    """Have listeners and jobs looked after, and SIGHUP reload the former; not by a pfdcm that ends after one request."""
     if not is_forever:
         yield
         return
+    listeners = program.listeners
+    try:
+        await program.jobs.begin()
+    except StorageFault as fault:
+        _log.error("retrieves do not go on: %s %s", fault.message, fault.cause)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, listeners.request_reload)
     watching = asyncio.create_task(listeners.watch())

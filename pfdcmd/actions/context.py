@@ -21,6 +21,7 @@ from pfdcmd.pacs.query import Query
 from pfdcmd.pacs.result import Attributes, StudyMatch
 from pfdcmd.pacs.selection import Selection
 from pfdcmd.retrieve.job import Job, RetrieveRequest
+from pfdcmd.retrieve.standing import Standing
 from pfdcmd.service.config import ServiceConfig
 from pfdcmd.service.plan import Reload
 from pfdcmd.settings import Settings
@@ -125,7 +126,7 @@ class JobsPort(Protocol):
         """The job as it stands. Raises: JobNotFound."""
         ...
 
-    async def list(self, *, limit: int) -> list[Job]:
+    async def list(self, *, limit: int) -> Sequence[Job]:
         """The latest jobs, the newest first."""
         ...
 
@@ -137,6 +138,25 @@ class JobsPort(Protocol):
         """What a job would move, what is here already, how many bytes and how long by the rates seen.
 
         Raises: as start; PacsFault: the PACS could not be asked.
+        """
+        ...
+
+    async def retrieve(self, request: RetrieveRequest) -> tuple[Job, MoveOutcome]:
+        """Begin a job or find it, and wait until it has ended or is held up: by an attempt that brought nothing, say.
+
+        Returns: the job, and its end in the words of movescu: a success only when everything is here.
+        Raises: as start.
+        """
+        ...
+
+    async def standing(self, series_map_dir: str, series_uid: str) -> Standing | None:
+        """How a series stands; None when no map file names it. Raises: ParameterFault, StorageFault."""
+        ...
+
+    async def unsolicited(self, *, limit: int) -> Sequence[Mapping[str, Any]]:
+        """Series of which images arrived that no job had asked for, the latest first.
+
+        Each: series, study, images, first and last (seconds since the epoch), calling (AE title), directory.
         """
         ...
 
@@ -241,6 +261,7 @@ class Context:
     quit: Callable[[], None]
     events: EventsPort
     probe: ProbePort
+    jobs: JobsPort
 
 
 Action = Callable[[Meta, Context], Awaitable[Reply]]

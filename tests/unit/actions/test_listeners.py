@@ -38,7 +38,7 @@ class FakeListeners:
 
 @pytest.fixture
 def context():
-    return Context(Settings(), Tree({"PACS": {"x": 1}}), None, FakeListeners(), None, None, {}, None, None, None, None)
+    return Context(Settings(), Tree({"PACS": {"x": 1}}), None, FakeListeners(), None, None, {}, None, None, None, None, None)
 
 
 def call(context, **meta):

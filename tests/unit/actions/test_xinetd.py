@@ -99,7 +99,7 @@ def context():
         }
     )
     files = FakeFiles()
-    return Context(Settings(), tree, None, FakeListeners(files), files, None, {}, None, None, None, None)
+    return Context(Settings(), tree, None, FakeListeners(files), files, None, {}, None, None, None, None, None)
 
 
 def call(context, thing, do):
