@@ -7,7 +7,7 @@ from typing import Any
 
 from pfdcmd.actions.caller import Caller, Right
 from pfdcmd.actions.context import Context
-from pfdcmd.methods import diagnose, events, system, tree
+from pfdcmd.methods import diagnose, events, pacs, system, tree
 from pfdcmd.methods.method import Method
 from pfdcmd.methods.openrpc import openrpc_document
 from pfdcmd.methods.schemas import record_schema
@@ -29,6 +29,7 @@ METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
         *tree.METHODS,
+        *pacs.METHODS,
         *diagnose.METHODS,
         *system.METHODS,
         *events.METHODS,
