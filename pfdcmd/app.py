@@ -20,11 +20,18 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from aiohttp import web
+
 from pfdcmd import __version__
+from pfdcmd.actions.audited import UNHEARD, audited
+from pfdcmd.actions.caller import NOBODY_ASKED, Caller, Right
 from pfdcmd.actions.context import Context, Reply
 from pfdcmd.actions.datatree import replace_from_environment
+from pfdcmd.actions.rights import check_right
 from pfdcmd.defaults import initial_tree
 from pfdcmd.dispatch import dispatch, fault_reply
+from pfdcmd.edge.audit import DONE, FAILED, REFUSED, Audit, open_audit
+from pfdcmd.edge.door import Door, open_door
 from pfdcmd.edge.doctor import Probe
 from pfdcmd.edge.files import Files
 from pfdcmd.edge.host import Host
@@ -36,13 +43,23 @@ from pfdcmd.edge.ledger import SqliteLedger
 from pfdcmd.edge.pacsnet import PacsNet
 from pfdcmd.edge.performing import Performing
 from pfdcmd.edge.places import make_state_directory, service_file_path, services_directory
+from pfdcmd.edge.requestid import current_request_id
 from pfdcmd.edge.runfile import Run, announce, claimed, withdraw
 from pfdcmd.edge.servicefiles import ServiceFiles
 from pfdcmd.edge.superserver import SuperServer
 from pfdcmd.edge.supervisord import Supervisord
 from pfdcmd.edge.treeevents import TreeEvents
 from pfdcmd.edge.treefile import TreeFile, load_tree_file
-from pfdcmd.errors import Fault, MessageFault, PeerConfigurationFault, StorageFault, TreeFault
+from pfdcmd.errors import (
+    AccessRefused,
+    AuditFault,
+    Fault,
+    MessageFault,
+    ParameterFault,
+    PeerConfigurationFault,
+    StorageFault,
+    TreeFault,
+)
 from pfdcmd.events.hub import EventHub
 from pfdcmd.pacs.peer import parse_peer
 from pfdcmd.settings import Settings
@@ -53,9 +70,13 @@ GRACE_SECONDS = 3.0
 """How long actions may go on when pfdcm ends; longer ones are cancelled, and their callers told."""
 
 _OPEN_TO_ALL = (
-    "Port %d is open on every interface, and whoever reaches it may send messages: this version knows no tokens. "
-    "To narrow it: --ipSelf ADDRESS (or PFDCM_IP_SELF); for a container, publish it on one address, "
-    "as in -p 127.0.0.1:4055:%d; beyond that, an authenticating proxy"
+    "Port %d is open on every interface, and whoever reaches it may send messages: it asks for no tokens. "
+    "To let in only who has one: --enableTokenAuth --tokenPath FILE, with --tlsCertificate and --tlsKey; to narrow the "
+    "port: --ipSelf ADDRESS (or PFDCM_IP_SELF); for a container, publish it on one address, as in -p 127.0.0.1:4055:%d"
+)
+_TOKENS_IN_THE_CLEAR = (
+    "Tokens come over port %d in the clear, and whoever sees them pass has them: --tlsCertificate and --tlsKey, "
+    "or a proxy that speaks TLS"
 )
 _START_LISTENER = Call("xinetd", {"object": "service", "do": "everything"})
 
@@ -71,10 +92,26 @@ class Program:
     listeners: SuperServer
     jobs: Jobs
     tree_file: TreeFile | None
+    audit: Audit
 
-    async def answer(self, call: Call) -> Reply:
-        """Do what the call asks; what it has changed in the tree is saved before its caller is told so."""
+    async def answer(self, call: Call, caller: Caller) -> Reply:
+        """Do what the call asks; what it has changed in the tree is saved before its caller is told so.
+
+        Raises: AccessRefused: the caller has not the right that this needs.
+        """
+        what, details = audited(call, self.context)
+        with self.audit.recording(caller, what, details, is_quiet=call.action in UNHEARD) as entry:
+            check_right(call, caller)
+            reply = await self._perform(call)
+            entry.outcome = DONE if reply.get("status") is True else FAILED
+        return reply
+
+    async def _perform(self, call: Call) -> Reply:
         version = self.context.tree.version
+        try:
+            self.audit.ensure()
+        except AuditFault as fault:
+            return fault_reply(fault)
         reply = await dispatch(call, self.context)
         if self.tree_file is not None and self.context.tree.version != version:
             try:
@@ -82,6 +119,11 @@ class Program:
             except StorageFault as fault:
                 return fault_reply(fault)
         return reply
+
+    def refused(self, request: web.BaseRequest, fault: AccessRefused) -> None:
+        """Record a request that was not let in."""
+        caller = Caller(right=Right.READ, address=request.remote or "", request_id=current_request_id())
+        self.audit.record(caller, "request", REFUSED, {"reason": type(fault).__name__})
 
 
 @asynccontextmanager
@@ -119,7 +161,7 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
     )
     tree_file = TreeFile(Path(settings.config_file_save), tree) if settings.config_file_save else None
     try:
-        yield Program(context, state_directory, listeners, jobs, tree_file)
+        yield Program(context, state_directory, listeners, jobs, tree_file, open_audit(settings, state_directory))
     finally:
         await jobs.close()
         if tree_file is not None:
@@ -183,26 +225,29 @@ def _take_over(tree: Tree, file: Path) -> None:
 async def serve(settings: Settings, environ: Mapping[str, str]) -> None:
     """Be the daemon until a signal, `serverctl quit` or, without --forever, the end of the first request.
 
-    Raises: TreeFault, StorageFault: as assemble. OSError: the port cannot be opened.
+    Raises: TreeFault, StorageFault: as assemble. ParameterFault: the door cannot be made. OSError: the port cannot be
+            opened.
     """
+    door = open_door(settings)
     ending = asyncio.Event()
     signalled = _end_on_signals(ending)
     async with assemble(settings, environ, ending) as program:
         with claimed(program.state_directory):
-            await _serve(program, settings, ending, signalled)
+            await _serve(program, settings, door, ending, signalled)
     _log.info("pfdcm ends")
 
 
-async def _serve(program: Program, settings: Settings, ending: asyncio.Event, signalled: asyncio.Event) -> None:
+async def _serve(
+    program: Program, settings: Settings, door: Door, ending: asyncio.Event, signalled: asyncio.Event
+) -> None:
     performing = Performing()
     old_dialect = OldDialect(settings, program.answer, performing)
     routes: Routes = {}
     answered = _nothing if settings.forever else ending.set
-    server = HttpServer(settings, routes, old_dialect, performing, answered)
+    server = HttpServer(settings, routes, old_dialect, performing, answered, door=door, refused=program.refused)
     host, port = await server.start()
     _log.info("pfdcm %s listens on http://%s:%d", __version__, f"[{host}]" if ":" in host else host, port)
-    if ipaddress.ip_address(host).is_unspecified:
-        _log.warning(_OPEN_TO_ALL, port, port)
+    _warn(settings, host, port)
     with _announced(program.state_directory, host, port, settings):
         starting = asyncio.create_task(_start_listener(program)) if settings.start_listener else None
         async with _watched(program, is_forever=settings.forever):
@@ -212,6 +257,14 @@ async def _serve(program: Program, settings: Settings, ending: asyncio.Event, si
                 await starting
         if signalled.is_set():
             await _end_listeners(program)
+
+
+def _warn(settings: Settings, host: str, port: int) -> None:
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified and not settings.enable_token_auth:
+        _log.warning(_OPEN_TO_ALL, port, port)
+    if settings.enable_token_auth and not settings.tls_certificate and not address.is_loopback:
+        _log.warning(_TOKENS_IN_THE_CLEAR, port)
 
 
 @asynccontextmanager
@@ -273,7 +326,7 @@ async def perform(settings: Settings, environ: Mapping[str, str], message: bytes
             return fault_reply(fault)
         with suppress(Fault):
             await program.listeners.take_stock()
-        return await program.answer(call)
+        return await program.answer(call, NOBODY_ASKED)
 
 
 def _nothing() -> None:
@@ -299,7 +352,7 @@ def _end_on_signals(ending: asyncio.Event) -> asyncio.Event:
 
 
 async def _start_listener(program: Program) -> None:
-    reply = await program.answer(_START_LISTENER)
+    reply = await program.answer(_START_LISTENER, NOBODY_ASKED)
     if reply.get("status") is True:
         _log.info("the listener serves port %s", program.context.tree.get("/xinetd/servicePort"))
     else:
@@ -315,4 +368,4 @@ async def _end_listeners(program: Program) -> None:
 
 def exit_code(fault: Fault) -> int:
     """What the process exits with when it could not start: 2 for what the operator gave it, else 1."""
-    return 2 if isinstance(fault, TreeFault) else 1
+    return 2 if isinstance(fault, TreeFault | ParameterFault) else 1

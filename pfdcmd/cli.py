@@ -19,7 +19,9 @@ from typing import Any, NoReturn
 from pfdcmd import __version__
 from pfdcmd.app import check_pacs_entries, exit_code, make_tree, perform, serve
 from pfdcmd.banner import format_banner
+from pfdcmd.edge.door import open_door
 from pfdcmd.edge.logs import configure_logs
+from pfdcmd.edge.tokenfile import make_token
 from pfdcmd.errors import Fault, ParameterFault
 from pfdcmd.settings import FILE_VARIABLE, Settings, convert, format_settings, format_value, read_settings
 from pfdcmd.wire.jsontext import format_json
@@ -86,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(format_banner(__version__))
     elif options.synopsis:
         print(SYNOPSIS)
+    elif options.makeToken is not None:
+        return _make_token(options.makeToken, parser)
     else:
         return _run(options, parser)
     return 0
@@ -104,6 +108,12 @@ def build_parser() -> argparse.ArgumentParser:
     once = parser.add_argument_group("instead of serving")
     once.add_argument("--msg", metavar="JSON", help="do what one message asks and print its reply")
     once.add_argument("--test", action="store_true", help="check settings, PACS entries and saved tree; open no port")
+    once.add_argument(
+        "--makeToken",
+        nargs=2,
+        metavar=("NAME", "RIGHT"),
+        help="print a fresh token, and its line for --tokenPath's file; RIGHT is read, operate or admin",
+    )
     once.add_argument("--showSettings", action="store_true", help="print every setting, as a settings file")
     once.add_argument("--version", action="store_true", help="print the version")
     once.add_argument("-x", "--desc", action="store_true", help="print the banner")
@@ -117,6 +127,16 @@ def build_parser() -> argparse.ArgumentParser:
     other.add_argument("--settingsFile", metavar="FILE", help=f"read settings from FILE; or {FILE_VARIABLE}")
     other.add_argument("--server", action="store_true", help="serve; this is what pfdcm does anyway")
     return parser
+
+
+def _make_token(name_and_right: Sequence[str], parser: argparse.ArgumentParser) -> int:
+    name, right = name_and_right
+    try:
+        token, line = make_token(name, right)
+    except ParameterFault as fault:
+        parser.error(fault.message.removeprefix("Line 1: "))
+    print(f"token: {token}\nline:  {line}")
+    return 0
 
 
 def _add_setting(group: Any, key: str, default: Any, facts: Any) -> None:
@@ -135,8 +155,8 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         settings = _settings(options)
     except ParameterFault as fault:
         parser.error(fault.message)
-    if settings.enable_token_auth or settings.tls_certificate or settings.roots:
-        parser.error("Tokens, TLS and roots are not available in this version.")
+    if settings.tls_certificate or settings.roots:
+        parser.error("TLS and roots are not available in this version.")
     if options.showSettings:
         print(format_settings(settings), end="")
         return 0
@@ -147,6 +167,7 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         return 1
     try:
         if options.test:
+            open_door(settings)
             check_pacs_entries(make_tree(settings, os.environ, Path(settings.service_file), is_strict=True))
             print("The settings, the PACS entries and the saved tree can be used.")
             return 0

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import logging
 from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
 
 from aiohttp import web
 
+from pfdcmd.edge.door import ANY_ORIGIN, CALLER, Door, parse_origins
 from pfdcmd.edge.httpconnection import Connection, Refusal
+from pfdcmd.edge.httpheaders import guard, preflight
 from pfdcmd.edge.olddialect import OldDialect
 from pfdcmd.edge.performing import Performing
-from pfdcmd.errors import LocalError, MessageFault
+from pfdcmd.edge.refusals import Refuser, mark
+from pfdcmd.errors import AccessRefused, LocalError, MessageFault, TooManyAttempts
 from pfdcmd.settings import Settings
 
 Responder = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Routes = Mapping[tuple[str, str], Responder]
-"""Method and path -> who answers; whoever does bounds what it reads (edge.body)."""
+"""Method and path -> who answers; whoever does bounds what it reads (edge.body). request[CALLER] is who calls."""
 
-_HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1024}\Z")
-_PREFLIGHT_SECONDS = "86400"
+Refusers = Mapping[str, Refuser]
+"""Path -> who words a refusal there; the old dialect does for the rest."""
+
 _BACKLOG = 1024
+
+_log = logging.getLogger(__name__)
+
+
+def _tell_nobody(_request: web.BaseRequest, _fault: AccessRefused) -> None:
+    """For a server without an audit."""
 
 
 class HttpServer:
@@ -34,13 +43,20 @@ class HttpServer:
         old_dialect: OldDialect,
         performing: Performing,
         answered: Callable[[], None],
+        *,
+        door: Door | None = None,
+        refusers: Refusers | None = None,
+        refused: Callable[[web.BaseRequest, AccessRefused], None] = _tell_nobody,
     ) -> None:
-        """answered is told of each POST's end."""
+        """answered is told of each POST's end, refused of each request that was not let in."""
         self._settings = settings
         self._routes = routes
         self._old_dialect = old_dialect
         self._performing = performing
         self._answered = answered
+        self._door = door or Door(origins=parse_origins(settings.allowed_origins))
+        self._refusers = refusers or {}
+        self._refused = refused
         self._connections: set[Connection | Refusal] = set()
         self._listening: asyncio.Server | None = None
         self._http: web.Server | None = None
@@ -74,33 +90,37 @@ class HttpServer:
                 self._settings.request_seconds,
             )
         busy = MessageFault("pfdcm has too many connections open; try again later.")
-        return Refusal(self._connections, self._old_dialect.refuse(busy), is_bare=not self._settings.http_response)
+        origin = ANY_ORIGIN if ANY_ORIGIN in parse_origins(self._settings.allowed_origins) else ""
+        body = self._old_dialect.refuse(busy)
+        return Refusal(self._connections, body, is_bare=not self._settings.http_response, origin=origin)
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        origin = self._door.origin_for(request)
         if request.method == "OPTIONS":
-            return _preflight(request)
+            return preflight(request, origin)
+        try:
+            request[CALLER] = self._door.admit(request)
+        except AccessRefused as fault:
+            return self._refuse(request, fault, origin)
         respond = self._routes.get((request.method, request.path), self._old_dialect.respond)
         response = await respond(request)
+        guard(response, origin or "")
         if not request.content.is_eof():
             response.force_close()
         if request.method == "POST":
             self._answered()
         return response
 
+    def _refuse(self, request: web.BaseRequest, fault: AccessRefused, origin: str | None) -> web.Response:
+        """Refuse whom the door refuses, in the dialect of the path, with the body unread and the connection closed.
 
-def _preflight(request: web.BaseRequest) -> web.Response:
-    """What a browser asks before it lets a page send: yes, from anywhere, with the headers that it names.
-
-    Source: Fetch standard, section 3.2 (CORS protocol).
-    """
-    asked = request.headers.get("Access-Control-Request-Headers", "")
-    return web.Response(
-        status=HTTPStatus.NO_CONTENT,
-        headers={
-            "Server": "pfdcm",
-            "Access-Control-Allow-Origin": "*",
-            "Access-Control-Allow-Methods": "POST, OPTIONS",
-            "Access-Control-Allow-Headers": asked if _HEADER_NAMES.match(asked) else "*",
-            "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
-        },
-    )
+        Who comes too often fills neither the log nor the audit.
+        """
+        if not isinstance(fault, TooManyAttempts):
+            _log.info("refused: %s, %s", request.remote, type(fault).__name__)
+            self._refused(request, fault)
+        refuser = self._refusers.get(request.path, self._old_dialect.refused)
+        response = mark(refuser(fault), fault)
+        guard(response, origin or "")
+        response.force_close()
+        return response

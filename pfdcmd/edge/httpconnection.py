@@ -11,13 +11,16 @@ from typing import Any
 
 from aiohttp import web
 
-HEADERS = {
-    "Server": "pfdcm",
-    "Access-Control-Allow-Origin": "*",
-    "Content-Type": "text/plain; charset=UTF-8",
+SECURITY_HEADERS = {
     # The inner header says text/html; a browser must not come to believe it.
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    # Replies hold patients' data: they are not for a cache to keep.
+    "Cache-Control": "no-store",
 }
+HEADERS = {"Server": "pfdcm", "Content-Type": "text/plain; charset=UTF-8", **SECURITY_HEADERS}
 _LINGER_SECONDS = 10.0
 _REFUSAL_SECONDS = 2.0
 _MAX_REFUSALS = 256
@@ -82,9 +85,10 @@ class Connection(web.RequestHandler):
 class Refusal(asyncio.Protocol):
     """A connection that is one too many: told so, and closed once it has had the time to read it."""
 
-    def __init__(self, open_connections: set[Any], body: bytes, *, is_bare: bool) -> None:
+    def __init__(self, open_connections: set[Any], body: bytes, *, is_bare: bool, origin: str) -> None:
+        """origin: whose pages may read it, without knowing who asks: everybody's (*) or nobody's (empty)."""
         self._open_connections = open_connections
-        self._bytes = body if is_bare else _head(len(body)) + body
+        self._bytes = body if is_bare else _head(len(body), origin) + body
         self._closing: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -96,7 +100,7 @@ class Refusal(asyncio.Protocol):
             return
         self._open_connections.add(self)
         transport.write(self._bytes)
-        transport.write_eof()
+        end_of_writing(transport)
         self._closing = asyncio.get_running_loop().call_later(_REFUSAL_SECONDS, transport.abort)
 
     def connection_lost(self, _error: BaseException | None) -> None:
@@ -113,15 +117,21 @@ class _Bare(web.Response):
         if transport is None or transport.is_closing() or not isinstance(self.body, bytes):
             return
         transport.write(self.body)
-        transport.write_eof()
+        end_of_writing(transport)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """All is written."""
 
 
-def framed(body: bytes) -> web.Response:
-    """The body as an HTTP response, status 200."""
-    return web.Response(body=body, headers=HEADERS)
+def end_of_writing(transport: asyncio.WriteTransport) -> None:
+    """Say that nothing follows; TLS, as asyncio has it, can only do so by closing both directions."""
+    if transport.can_write_eof():
+        transport.write_eof()
+
+
+def framed(body: bytes, origin: str) -> web.Response:
+    """The body as an HTTP response, status 200; origin: whose pages may read it, * or nobody's."""
+    return web.Response(body=body, headers={**HEADERS, **_allowing(origin)})
 
 
 def bare(body: bytes) -> web.Response:
@@ -131,7 +141,11 @@ def bare(body: bytes) -> web.Response:
     return response
 
 
-def _head(length: int) -> bytes:
-    fields = {**HEADERS, "Content-Length": str(length), "Connection": "close"}
+def _allowing(origin: str) -> dict[str, str]:
+    return {"Access-Control-Allow-Origin": origin} if origin else {}
+
+
+def _head(length: int, origin: str) -> bytes:
+    fields = {**HEADERS, **_allowing(origin), "Content-Length": str(length), "Connection": "close"}
     lines = ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
     return "\r\n".join(lines).encode("ascii")

@@ -2,7 +2,7 @@
 
 With --httpResponse a reply is an HTTP response whose body begins with a second header; without it, the bare JSON and
 no status line at all, as HTTP/0.9 had it, then the end of the connection. The status is 200 for faults too: callers
-look at the JSON alone. Only what is not HTTP at all gets 400.
+look at the JSON alone. Only what is not HTTP at all gets 400, and a refusal its own (edge.refusals).
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from pfdcmd.actions.caller import Caller
 from pfdcmd.actions.context import Reply
 from pfdcmd.dispatch import fault_reply, internal_error_reply
 from pfdcmd.edge.body import read_body
+from pfdcmd.edge.door import ANY_ORIGIN, CALLER, parse_origins
 from pfdcmd.edge.httpconnection import bare, framed
 from pfdcmd.edge.performing import Performing
-from pfdcmd.errors import Fault, LocalError, MessageFault
+from pfdcmd.edge.refusals import mark
+from pfdcmd.errors import AccessRefused, Fault, LocalError, MessageFault
 from pfdcmd.settings import Settings
 from pfdcmd.wire.pfdialect import Call, decode_message, encode_reply
 
@@ -31,9 +34,13 @@ _log = logging.getLogger(__name__)
 class OldDialect:
     """Answers messages."""
 
-    def __init__(self, settings: Settings, answer: Callable[[Call], Awaitable[Reply]], performing: Performing) -> None:
-        """answer does what a call asks and never raises but on cancellation."""
+    def __init__(
+        self, settings: Settings, answer: Callable[[Call, Caller], Awaitable[Reply]], performing: Performing
+    ) -> None:
+        """answer does what a call asks, for whom; it raises AccessRefused where that caller may not, and else only on
+        cancellation."""
         self._settings = settings
+        self._origin = ANY_ORIGIN if ANY_ORIGIN in parse_origins(settings.allowed_origins) else ""
         self._answer = answer
         self._performing = performing
         self._numbers = itertools.count(1)
@@ -49,7 +56,10 @@ class OldDialect:
             call = decode_message(body, max_nesting=self._settings.max_nesting)
             # A name that is not in the table is whatever the caller wrote: it is logged escaped and cut.
             action = call.action[:40]
-            reply = await self._performing.perform(self._answer(call))
+            reply = await self._performing.perform(self._answer(call, request[CALLER]))
+        except AccessRefused as fault:
+            _log.info("call %d: %s, refused: %s", number, action, type(fault).__name__)
+            return self.refused(fault)
         except Fault as fault:
             reply = fault_reply(fault)
         except asyncio.CancelledError:
@@ -59,6 +69,10 @@ class OldDialect:
         milliseconds = (time.monotonic() - started) * 1000
         _log.info("call %d: %s, %.1f ms, status %s", number, action, milliseconds, reply.get("status"))
         return response
+
+    def refused(self, fault: AccessRefused) -> web.Response:
+        """The answer to who may not: a reply as all others, and its status."""
+        return mark(self._response(fault_reply(fault)), fault)
 
     def refuse(self, fault: Fault) -> bytes:
         """The fault's reply, for who is not heard."""
@@ -75,7 +89,7 @@ class OldDialect:
             body = self._encode(reply)
         except LocalError as error:
             body = self._encode(internal_error_reply(error))
-        return framed(body) if self._settings.http_response else bare(body)
+        return framed(body, self._origin) if self._settings.http_response else bare(body)
 
     def _encode(self, reply: Reply) -> bytes:
         return encode_reply(reply, double_header=self._settings.http_response)

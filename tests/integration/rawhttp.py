@@ -12,7 +12,7 @@ from pfdcmd.settings import Settings
 DEADLINE_SECONDS = 30
 
 
-async def echo(call):
+async def echo(call, caller):
     """An answer that needs no daemon: the call itself."""
     return {"status": True, "action": call.action, "meta": dict(call.meta)}
 

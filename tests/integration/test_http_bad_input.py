@@ -188,7 +188,7 @@ def test_one_connection_too_many_is_told_so(double_header):
 
 @FRAMINGS
 def test_a_reply_that_cannot_be_written_is_an_internal_error(double_header, caplog):
-    async def answer(call):
+    async def answer(call, caller):
         return {"status": True, "data": object()}
 
     async def scenario():

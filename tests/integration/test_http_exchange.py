@@ -54,7 +54,7 @@ def test_a_browser_may_send(asked, allowed):
 def test_a_slow_action_holds_up_nobody():
     go_on = asyncio.Event()
 
-    async def answer(call):
+    async def answer(call, caller):
         if call.action == "slow":
             await go_on.wait()
         return {"status": True, "action": call.action}
@@ -74,7 +74,7 @@ def test_a_slow_action_holds_up_nobody():
 def test_a_caller_who_goes_away_cancels_the_action():
     started, cancelled = asyncio.Event(), asyncio.Event()
 
-    async def answer(call):
+    async def answer(call, caller):
         started.set()
         try:
             await asyncio.Event().wait()
@@ -97,7 +97,7 @@ def test_a_caller_who_goes_away_cancels_the_action():
 def test_the_end_lets_quick_actions_finish_and_tells_the_others(double_header):
     started = asyncio.Semaphore(0)
 
-    async def answer(call):
+    async def answer(call, caller):
         started.release()
         await asyncio.sleep(call.meta["seconds"])
         return {"status": True}
