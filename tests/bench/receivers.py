@@ -27,12 +27,16 @@ START_SECONDS = 60
 
 @dataclass
 class Receiver:
-    """A running receiver. `count(workload)` says how many images are filed for good, the series' end included."""
+    """A running receiver. `count(workload)` says how many images are filed for good, the series' end included.
+
+    One that keeps nothing has them all at once.
+    """
 
     port: int
     output: Path
     process: subprocess.Popen[bytes]
     count: Callable[[Workload], int]
+    keeps: bool = True
     peak_rss_bytes: int = field(default=0)
 
     def sample_rss(self) -> None:
@@ -61,6 +65,17 @@ def pfdcm(directory: Path, environ: Mapping[str, str], *, ack: str = "durable") 
         with _running(parent, directory, environ, stdin=server.fileno()) as process:
             _wait_until_open(port, process)
             yield Receiver(port, output, process, lambda _: _count_filed(output))
+
+
+@contextlib.contextmanager
+def sink(directory: Path, environ: Mapping[str, str]) -> Iterator[Receiver]:
+    """Our engine without filing: it answers and keeps nothing, so that the sender's own time is left."""
+    with socket.create_server((HOST, 0), backlog=1024) as server:
+        port = server.getsockname()[1]
+        parent = [sys.executable, "-m", "tests.bench.workers", str(WORKERS), sys.executable, "-m", "tests.bench.sink"]
+        with _running(parent, directory, environ, stdin=server.fileno()) as process:
+            _wait_until_open(port, process)
+            yield Receiver(port, directory, process, lambda workload: len(workload.files), keeps=False)
 
 
 @contextlib.contextmanager

@@ -46,6 +46,17 @@ def lean(workload: Workload, port: int, _: Mapping[str, str]) -> None:
     lean_sender.send(HOST, port, encode_beforehand(workload))
 
 
+def lean_small_pdus(workload: Workload, port: int, _: Mapping[str, str]) -> None:
+    """The same in PDUs that every receiver takes: storescp asks for no more than 16 kB."""
+    lean_sender.send(HOST, port, encode_in_small_pdus(workload))
+
+
+@functools.lru_cache(maxsize=1)
+def encode_in_small_pdus(workload: Workload) -> lean_sender.Encoded:
+    """The PDUs of the workload, none above storescp's default of 16,384 bytes."""
+    return lean_sender.encode(map(lean_sender.image_of_file, workload.files), max_pdu_bytes=16_384)
+
+
 @functools.lru_cache(maxsize=1)
 def encode_beforehand(workload: Workload) -> lean_sender.Encoded:
     """The PDUs of the workload; kept until another one is asked for."""
