@@ -14,6 +14,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from pfdcmd.edge.body import read_body
+from pfdcmd.edge.door import CALLER
 from pfdcmd.edge.performing import Performing
 from pfdcmd.errors import AccessRefused, Fault, MessageFault, MessageTooLarge
 from pfdcmd.methods.method import Method
@@ -50,7 +51,7 @@ class RpcOverHttp:
         except MessageFault as fault:
             return _told(fault, HTTPStatus.BAD_REQUEST)
         try:
-            answer = await self._performing.perform(self._rpc.perform(text, request["caller"]))
+            answer = await self._performing.perform(self._rpc.perform(text, request[CALLER]))
         except MessageFault as fault:
             return _told(fault, HTTPStatus.SERVICE_UNAVAILABLE)
         if answer is None:
