@@ -1,11 +1,15 @@
 """The action PACSinteract: query a PACS, retrieve a series from it, ask how a retrieve is getting on.
 
+A retrieve is a job, waited for until it has ended or is held up; it goes on when its caller goes away.
+
 `meta = {"do": "query" | "retrieve" | "retrieveStatus", "on": {...}, "PACS": name of an entry below /PACS}`
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from pfdcmd.actions.context import Context, Meta, Reply
@@ -18,6 +22,7 @@ from pfdcmd.pacs.query import Query, parse_query
 from pfdcmd.pacs.report import make_report
 from pfdcmd.pacs.reporttags import parse_report_tags
 from pfdcmd.pacs.result import StudyMatch, study_json
+from pfdcmd.retrieve.job import JobState, RetrieveRequest
 from pfdcmd.tree.store import Tree
 
 # Callers compare these as strings.
@@ -40,14 +45,14 @@ async def pacsinteract(meta: Meta, context: Context) -> Reply:
     if entry is None or do not in ("query", "retrieve"):
         return {"status": True, do: {}}
     keys, peer = _keys(meta), parse_peer(entry)
-    return await (_query if do == "query" else _retrieve)(keys, peer, context)
+    return await (_query if do == "query" else _retrieve)(keys, meta["PACS"], peer, context)
 
 
-async def _query(on: Mapping[str, Any], peer: Peer, context: Context) -> Reply:
+async def _query(on: Mapping[str, Any], pacs: str, peer: Peer, context: Context) -> Reply:
     tags = parse_report_tags(on.get("reportTags"))
     query = parse_query(on, also_ask=tags.keywords)
     studies = await context.pacs.find(peer, query)
-    retrieved = await _retrieve_all(studies, peer, context) if _is_true(on.get("retrieve")) else None
+    retrieved = await _retrieve_all(studies, pacs, context) if _is_true(on.get("retrieve")) else None
     program = _program(context.tree, "findscu")
     return {
         "status": bool(studies),
@@ -64,28 +69,30 @@ def _series_command(program: str, query: Query, study: StudyMatch, peer: Peer) -
     return find_command(program, query.series_keys(study.attributes["StudyInstanceUID"]), peer)
 
 
-async def _retrieve_all(studies: list[StudyMatch], peer: Peer, context: Context) -> dict[str, bool]:
-    """Move every series, one after the other: a PACS's patience with a caller that asked one question is unknown."""
+async def _retrieve_all(studies: list[StudyMatch], pacs: str, context: Context) -> dict[str, bool]:
+    """Retrieve every series that was found, a job for each study. Returns: SeriesInstanceUID -> whether it is here."""
     retrieved: dict[str, bool] = {}
+    requests = []
     for study in studies:
         study_uid = parse_uid(study.attributes["StudyInstanceUID"], "StudyInstanceUID")
+        wanted = []
         for series in study.series:
             answered_uid = series["SeriesInstanceUID"]
-            try:
-                series_uid = parse_uid(answered_uid, "SeriesInstanceUID")
-            except ParameterFault:
-                retrieved[answered_uid] = False
-                continue
-            outcome = await context.pacs.move(peer, study_uid, series_uid)
-            retrieved[answered_uid] = outcome.is_success
+            retrieved[answered_uid] = False
+            with suppress(ParameterFault):
+                wanted.append(parse_uid(answered_uid, "SeriesInstanceUID"))
+        if wanted:
+            requests.append(RetrieveRequest(pacs, study_uid, tuple(wanted)))
+    for job, _ in await asyncio.gather(*map(context.jobs.retrieve, requests)):
+        retrieved |= {series.series: series.state is JobState.COMPLETE for series in job.series}
     return retrieved
 
 
-async def _retrieve(on: Mapping[str, Any], peer: Peer, context: Context) -> Reply:
+async def _retrieve(on: Mapping[str, Any], pacs: str, peer: Peer, context: Context) -> Reply:
     series_uid = parse_uid(on.get("SeriesInstanceUID") or series_uid_of(on), "SeriesInstanceUID")
     study = on.get("StudyInstanceUID")
     study_uid = parse_uid(study, "StudyInstanceUID") if study not in (None, "") else None
-    outcome = await context.pacs.move(peer, study_uid, series_uid)
+    _, outcome = await context.jobs.retrieve(RetrieveRequest(pacs, study_uid, (series_uid,)))
     return {
         "status": outcome.is_success,
         "retrieve": {

@@ -1,4 +1,7 @@
-"""How a retrieve is getting on: what is on disk of a series. Callers poll it, so it is cheap and changes nothing."""
+"""How a retrieve is getting on: what is here of a series, and what is missing. Callers poll it, so it is cheap.
+
+`expected` and `missing` are there once the PACS has said how many images there are, `job` once a job named the series.
+"""
 
 from __future__ import annotations
 
@@ -45,17 +48,19 @@ async def _told(given: object, context: Context) -> dict[str, Any]:
     except ParameterFault:
         is_harmless = isinstance(given, str) and _HARMLESS.match(given)
         return _not_found(f"{map_dir}/{given}.json" if is_harmless else "of this series")
-    files = await context.files.series(map_dir, series_uid)
-    if files is None:
+    standing = await context.jobs.standing(map_dir, series_uid)
+    if standing is None:
         return _not_found(f"{map_dir}/{series_uid}.json")
-    return {
-        "msg": RECEIVED if files.is_complete else PENDING,
-        "numDCMfiles": files.count,
-        "terminatorFile": f"{files.directory}/series.info",
-        "DICOMdir": files.directory,
+    told = {
+        "msg": RECEIVED if standing.is_complete else PENDING,
+        "numDCMfiles": standing.files,
+        "terminatorFile": f"{standing.directory}/series.info",
+        "DICOMdir": standing.directory,
         "seriesUID": series_uid,
-        "status": files.is_complete,
+        "status": standing.is_complete,
     }
+    known = {"expected": standing.expected, "missing": standing.missing, "job": standing.job}
+    return told | {key: value for key, value in known.items() if value is not None}
 
 
 def _not_found(map_file: str) -> dict[str, Any]:

@@ -5,13 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from pfdcmd.actions.context import SeriesFiles
 from pfdcmd.actions.pacsinteract import pacsinteract
 from pfdcmd.errors import ParameterFault, PeerConfigurationFault, PeerUnreachable
 from pfdcmd.pacs.outcome import MoveOutcome
 from pfdcmd.pacs.result import StudyMatch
+from pfdcmd.retrieve.job import Job, JobState, SeriesProgress
+from pfdcmd.retrieve.standing import Standing
 from pfdcmd.tree.store import Tree
 
+COMPLETE, FAILED = JobState.COMPLETE, JobState.FAILED
 ENTRY = {"serverIP": "10.0.0.1", "serverPort": "104", "aec": "PACS", "aet": "US", "aet_listener": "LISTENER"}
 STUDY = StudyMatch(
     index=1,
@@ -29,21 +31,29 @@ class FakePacs:
         self.queries.append((peer, query))
         return self.studies
 
-    async def move(self, peer, study, series):
-        self.moves.append((peer, study, series))
-        return self.outcomes.get(series, MoveOutcome()).of_study(study or "9.9")
 
+class FakeJobs:
+    """Jobs that end at once: as the PACS's outcomes say; and what is known of series."""
 
-class FakeFiles:
-    def __init__(self, **series):
-        self.known, self.asked = series, []
+    def __init__(self, pacs=None, **series):
+        self.pacs, self.known, self.asked = pacs, series, []
 
-    async def series(self, map_dir, uid):
+    async def retrieve(self, request):
+        self.pacs.moves += [(request.pacs, request.study, series) for series in request.series]
+        outcomes = [self.pacs.outcomes.get(series, MoveOutcome()) for series in request.series]
+        ended = tuple(
+            SeriesProgress(series, COMPLETE if outcome.is_success else FAILED, 1, 1, (), (), 10)
+            for series, outcome in zip(request.series, outcomes, strict=True)
+        )
+        job = Job("1", request, COMPLETE, 0.0, 1.0, 1, ended, "")
+        return job, outcomes[-1].of_study(request.study or "9.9")
+
+    async def standing(self, map_dir, uid):
         self.asked.append((map_dir, uid))
         return self.known.get(uid)
 
 
-def call(meta, pacs=None, files=None, pacs_entries=None):
+def call(meta, pacs=None, jobs=None, pacs_entries=None):
     tree = Tree(
         {
             "PACS": {"orthanc": ENTRY, "help": {"server_ip": "127.0.0.1"}, **(pacs_entries or {})},
@@ -51,7 +61,8 @@ def call(meta, pacs=None, files=None, pacs_entries=None):
             "xinetd": {"series_mapDir": "/dicom/log/series_map"},
         }
     )
-    context = SimpleNamespace(tree=tree, pacs=pacs or FakePacs(), files=files or FakeFiles())
+    pacs = pacs or FakePacs()
+    context = SimpleNamespace(tree=tree, pacs=pacs, jobs=jobs or FakeJobs(pacs))
     return asyncio.run(pacsinteract(meta, context))
 
 
@@ -63,8 +74,8 @@ def retrieve(on, pacs=None):
     return call({"do": "retrieve", "on": on, "PACS": "orthanc"}, pacs)
 
 
-def status(on, files=None, pacs_name="orthanc"):
-    return call({"do": "retrieveStatus", "on": on, "PACS": pacs_name}, files=files)
+def status(on, jobs=None, pacs_name="orthanc"):
+    return call({"do": "retrieveStatus", "on": on, "PACS": pacs_name}, jobs=jobs)
 
 
 def test_recorded_replies_of_calls_that_ask_nothing():
@@ -219,8 +230,8 @@ def test_a_pacs_that_is_down_is_a_fault_of_the_query():
 )
 @pytest.mark.parametrize("pacs_name", ["orthanc", "help"])
 def test_status_of_a_series_that_is_here(is_complete, message, pacs_name):
-    files = FakeFiles(**{"1.2.3": SeriesFiles("/dicom/data/p/s/1.2.3", 7, is_complete)})
-    assert status({"series_uid": "1.2.3"}, files, pacs_name) == {
+    jobs = FakeJobs(**{"1.2.3": Standing("/dicom/data/p/s/1.2.3", 7, is_complete)})
+    assert status({"series_uid": "1.2.3"}, jobs, pacs_name) == {
         "status": is_complete,
         "retrieveStatus": {
             "msg": message,
@@ -246,10 +257,10 @@ def test_status_of_a_series_that_is_here(is_complete, message, pacs_name):
     ],
 )
 def test_status_of_a_series_that_is_not_here(given, named):
-    files = FakeFiles()
+    jobs = FakeJobs()
     told = {"msg": f"Series map file {named} not found", "status": False}
-    assert status({"series_uid": given}, files) == {"status": False, "retrieveStatus": told}
-    assert files.asked == ([("/dicom/log/series_map", "1.2.3")] if given == "1.2.3" else [])
+    assert status({"series_uid": given}, jobs) == {"status": False, "retrieveStatus": told}
+    assert jobs.asked == ([("/dicom/log/series_map", "1.2.3")] if given == "1.2.3" else [])
 
 
 def test_status_of_no_series():
@@ -258,5 +269,12 @@ def test_status_of_no_series():
 
 
 def test_status_needs_no_pacs():
-    files = FakeFiles(**{"1.2.3": SeriesFiles("/d", 1, True)})
-    assert call({"do": "retrieveStatus", "on": {"series_uid": "1.2.3"}}, files=files)["status"] is True
+    jobs = FakeJobs(**{"1.2.3": Standing("/d", 1, True)})
+    assert call({"do": "retrieveStatus", "on": {"series_uid": "1.2.3"}}, jobs=jobs)["status"] is True
+
+
+def test_status_tells_what_is_expected_and_missing_once_it_is_known():
+    standing = Standing("/d", 5, is_settled=True, expected=7, missing=2, job="a1", is_under_way=True)
+    told = status({"series_uid": "1.2.3"}, FakeJobs(**{"1.2.3": standing}))["retrieveStatus"]
+    assert (told["expected"], told["missing"], told["job"]) == (7, 2, "a1")
+    assert (told["status"], told["msg"]) == (False, "Some DICOM files pending.")
