@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pfdcmd.doctor.step import Fault, Finding, Outcome
-from pfdcmd.errors import KeysRefused, PacsFault, PeerAborted, PeerRefused, PeerTimeout, PeerUnreachable
+from pfdcmd.errors import KeysRefused, PacsFault, PeerAborted, PeerRefused, PeerTimeout
 from pfdcmd.pacs.negotiation import MODEL_NAMES, Acceptance, Model, Rejection
 from pfdcmd.pacs.outcome import MoveOutcome
 from pfdcmd.pacs.peer import Peer
@@ -146,8 +146,12 @@ def on_find(entry: Entry, level: str, fault: PacsFault) -> Finding:
 
 
 def on_move(entry: Entry, outcome: MoveOutcome) -> Finding:
-    """A C-MOVE that failed: by its status and counts (PS3.4 Table C.4-2)."""
-    said = " ".join(line.partition(": ")[2] or line for line in outcome.error.splitlines())
+    """A C-MOVE that failed: by its status and counts (PS3.4 Table C.4-2).
+
+    "Unable to process" without counts is what Orthanc answers alike for a destination that it does not know and for
+    one that it cannot reach; what has to be entered there mends both.
+    """
+    said = " ".join(line.partition(": ")[2] or line for line in outcome.error.splitlines()).rstrip(".")
     status, counts = outcome.status, outcome.counts
     if status == _DESTINATION_UNKNOWN:
         return _unknown_destination(entry, said)
@@ -160,23 +164,32 @@ def on_move(entry: Entry, outcome: MoveOutcome) -> Finding:
     if status is None or status in (_NOT_AUTHORIZED, _SOP_CLASS_NOT_SUPPORTED):
         return failed(
             Fault.MOVE_REFUSED,
-            f"{said} The PACS refuses C-MOVE.",
+            f"{said}. The PACS refuses C-MOVE.",
             f"Have C-MOVE allowed for {entry.peer.calling_ae} at the PACS; in Orthanc: DicomModalities, "
             f'"AllowMove": true. Or have images fetched by C-GET: {entry.line("retrieveBy", "get")}',
         )
     if status & 0xF000 == 0xC000:
-        return _unknown_destination(entry, said)
+        return failed(
+            Fault.DESTINATION,
+            f"{said}. The PACS does not know the destination {entry.peer.move_destination}, "
+            "or cannot reach it at the host and port that it has for it.",
+            f"Enter or correct it at the PACS: {entry.destination}",
+        )
     return failed(Fault.MOVE_FAILED, said, f"See the log of the PACS. It must know our listener: {entry.destination}")
 
 
-def on_not_arrived(entry: Entry, refused: str) -> Finding:
+def on_refused_here(refused: str) -> Finding:
+    """The PACS came to our listener, which would not have it. Args: refused: by which rules, and of which service."""
+    service = refused.partition(":")[0]
+    return failed(
+        Fault.REFUSED_HERE,
+        f"The PACS came to our own listener, which refused it ({refused}).",
+        f"See why, and change the service's rules: pfdcmctl listener log {service}, pfdcmctl listener get {service}",
+    )
+
+
+def on_not_arrived(entry: Entry) -> Finding:
     """The PACS says that it has sent the image, and our listeners have not filed one."""
-    if refused:
-        return failed(
-            Fault.NOT_ARRIVED,
-            f"The PACS has sent the image, and our listener refused it: {refused}.",
-            "See the listener's log: pfdcmctl listener log SERVICE",
-        )
     return failed(
         Fault.NOT_ARRIVED,
         f"The PACS says that it has sent the image to {entry.peer.move_destination}, but it did not arrive here.",
@@ -225,7 +238,3 @@ def _accepted(entry: Entry, answer: Acceptance) -> Finding:
             f"Fetch by C-GET: {entry.line('retrieveBy', 'get')}",
         )
     return Finding(Outcome.OK, found)
-
-
-def is_unreachable(fault: PacsFault) -> bool:
-    return isinstance(fault, PeerUnreachable)

@@ -8,17 +8,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pfdcmd.actions.context import Context
-from pfdcmd.doctor.advice import Entry, on_move, on_no_listener, on_not_arrived
+from pfdcmd.doctor.advice import Entry, on_move, on_no_listener, on_not_arrived, on_refused_here
 from pfdcmd.doctor.patience import patience
 from pfdcmd.doctor.queries import Queries
 from pfdcmd.doctor.step import Finding, Outcome
 from pfdcmd.errors import PacsFault
+from pfdcmd.names import parse_port
+from pfdcmd.pacs.delivery import Delivery
 from pfdcmd.pacs.outcome import MoveCounts, MoveOutcome, outcome_of_fault
 from pfdcmd.pacs.selection import Selection
 
 ARRIVAL_SECONDS = 10.0
 """Listeners report about once a second; what has not shown by then has gone elsewhere."""
 _LOOK_SECONDS = 0.1
+_REFUSAL_SECONDS = 2.5
+"""A PACS that fails may have been refused here: that is reported within the same second or the next."""
+_ON_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _RECEIVING = ("RUNNING", "STARTING")
 
 
@@ -37,6 +42,7 @@ class ImageBack:
         self.entry = entry
         self._context = context
         self._queries = queries
+        self._delivery: Delivery | None = None
 
     async def see_listeners(self) -> Finding:
         """Which of our services receive."""
@@ -44,6 +50,7 @@ class ImageBack:
         receiving = {name: one for name, one in services.items() if one.get("state") in _RECEIVING}
         if not receiving:
             return on_no_listener({name: str(one.get("state")) for name, one in services.items()})
+        self._delivery = _delivery(self.entry, next(iter(receiving.values())))
         ports = tuple(str(one.get("port")) for one in receiving.values())
         self.entry = replace(self.entry, ports=ports)
         found = ", ".join(f"{name} receives at port {one.get('port')}" for name, one in receiving.items())
@@ -62,14 +69,14 @@ class ImageBack:
             return Finding(Outcome.SKIPPED, "Not examined: there is no image to ask for.")
         before = self._received()
         outcome, remark = await self._move(selection)
-        if not outcome.is_success:
-            return on_move(self.entry, outcome)
-        after = await self._arrival(before)
-        if after.images > before.images:
-            outcome_of_step = Outcome.WARNING if remark else Outcome.OK
-            return Finding(outcome_of_step, f"The image has been sent, and has arrived. {remark}".strip())
+        after = await self._arrival(before, ARRIVAL_SECONDS if outcome.is_success else _REFUSAL_SECONDS)
         refused = [reason for reason, count in after.refused.items() if count > before.refused.get(reason, 0)]
-        return on_not_arrived(self.entry, ", ".join(refused))
+        if after.images > before.images and outcome.is_success:
+            kind = Outcome.WARNING if remark else Outcome.OK
+            return Finding(kind, f"The image has been sent, and has arrived. {remark}".strip())
+        if refused:
+            return on_refused_here(", ".join(refused))
+        return on_not_arrived(self.entry) if outcome.is_success else on_move(self.entry, outcome)
 
     async def _move(self, selection: Selection) -> tuple[MoveOutcome, str]:
         """One image, or its series from a PACS that knows no IMAGE level here. Returns: the outcome, and a remark."""
@@ -83,17 +90,17 @@ class ImageBack:
     async def _retrieve(self, selection: Selection) -> MoveOutcome:
         try:
             async with patience():
-                return await self._context.pacs.retrieve(self.entry.peer, selection, _ignore)
+                return await self._context.pacs.retrieve(self.entry.peer, selection, _ignore, deliver_to=self._delivery)
         except PacsFault as fault:
             return outcome_of_fault(fault)
 
-    async def _arrival(self, before: _Received) -> _Received:
-        """What our listeners have counted once they have counted more, or ARRIVAL_SECONDS later."""
+    async def _arrival(self, before: _Received, seconds: float) -> _Received:
+        """What our listeners have counted once they have counted more, or so many seconds later."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + ARRIVAL_SECONDS
+        deadline = loop.time() + seconds
         while True:
             now = self._received()
-            if now.images > before.images or loop.time() > deadline:
+            if now != before or loop.time() > deadline:
                 return now
             await asyncio.sleep(_LOOK_SECONDS)  # nobody tells of what listeners report
 
@@ -111,6 +118,12 @@ def _services(context: Context) -> dict[str, Mapping[str, Any]]:
     """Our services as they are live; what begins with a dot is about reloads."""
     listing = context.listeners.listing()
     return {name: one for name, one in listing.items() if not name.startswith(".") and isinstance(one, Mapping)}
+
+
+def _delivery(entry: Entry, service: Mapping[str, Any]) -> Delivery:
+    """Where what comes by C-GET is passed on to."""
+    host = _ON_THIS_MACHINE.get(str(service.get("address")), str(service.get("address")))
+    return Delivery(host, parse_port(service.get("port"), "port"), entry.peer.move_destination)
 
 
 def _ignore(_: MoveCounts) -> None:

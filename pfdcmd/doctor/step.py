@@ -36,8 +36,10 @@ class Fault(StrEnum):
     TEXT_GARBLED = "text-garbled"
     LISTENER_DOWN = "listener-down"
     MOVE_REFUSED = "move-refused"
+    DESTINATION = "destination"
     DESTINATION_UNKNOWN = "destination-unknown"
     DESTINATION_UNREACHABLE = "destination-unreachable"
+    REFUSED_HERE = "refused-here"
     NOT_ARRIVED = "not-arrived"
     MOVE_FAILED = "move-failed"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -50,8 +51,7 @@ class Probe:
                     return Reached(address, str(writer.get_extra_info("sockname")[0]))
             except OSError as error:
                 failure = error
-        cause = "Connection timed out" if isinstance(failure, TimeoutError) else getattr(failure, "strerror", None)
-        cause = cause or str(failure)
+        cause = _cause(failure)
         raise PeerUnreachable(f"Nobody takes a connection at port {port}: {cause}.", cause=cause) from failure
 
     async def associate(
@@ -105,6 +105,12 @@ class Probe:
             yield reader, writer
         finally:
             writer.transport.abort()
+
+
+def _cause(failure: OSError | None) -> str:
+    """The system's own words: asyncio's name the address instead."""
+    number = None if failure is None else failure.errno
+    return "Connection timed out" if number is None else os.strerror(number)
 
 
 async def _ask(connection: Connection, request: bytes) -> tuple[int, bytes]:
