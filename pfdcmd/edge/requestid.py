@@ -27,6 +27,12 @@ def begin_request(request: web.BaseRequest) -> str:
     return request_id
 
 
+def name_request(response: web.StreamResponse, request_id: str) -> None:
+    """Have the response say which request it answers, unless its head has been sent."""
+    if not response.prepared:
+        response.headers[HEADER] = request_id
+
+
 def fresh_request_id() -> str:
     """An id that nobody can guess, short enough to be read out."""
     return secrets.token_hex(8)
