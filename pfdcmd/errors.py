@@ -157,6 +157,20 @@ class JobNotFound(PacsFault):
     do = "See retrieve.list for those that there are."
 
 
+class PeerTLSFailed(PacsFault):
+    """The connection to the PACS could not be encrypted."""
+
+    number = 209
+    do = "Check tls, tlsCA, tlsCertificate and tlsKey of the PACS entry, and that the port is the PACS's TLS port."
+
+
+class PeerLacksService(PeerRefused):
+    """The PACS does not offer this service."""
+
+    number = 210
+    do = "Check that the PACS is configured for query/retrieve; without C-GET, leave retrieveBy out of its entry."
+
+
 class ServiceFault(Fault):
     """The listener service cannot be used as declared."""
 
@@ -221,7 +235,7 @@ class NotAuthenticated(AccessRefused):
 
 
 class TooManyAttempts(NotAuthenticated):
-    """Too many wrong tokens came from this address; a valid one is needed."""
+    """Too many requests of this address had to be refused; try again later."""
 
     number = 502
 

@@ -167,6 +167,9 @@ class Settings:
     pacs_max_matches: int = _setting(
         20_000, "--pacsMaxMatches", "matches", "of one query, studies and series together", minimum=1
     )
+    pacs_max_image_bytes: int = _setting(
+        1024 * 1024 * 1024, "--pacsMaxImageBytes", "bytes", "of an image by C-GET, held in memory", minimum=1024 * 1024
+    )
 
     retrieve_associations: int = _setting(
         4,

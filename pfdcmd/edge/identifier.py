@@ -6,7 +6,7 @@ of a value go through as they are. Implicit VR little endian only: every PACS ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pydicom.charset import convert_encodings, default_encoding
 from pydicom.datadict import dictionary_VR
@@ -15,21 +15,27 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from pfdcmd.pacs.keys import tag_number
-
-_CHARACTER_SET = "SpecificCharacterSet"
+from pfdcmd.pacs.levelkeys import KeyElement
+from pfdcmd.pacs.result import CHARACTER_SET_TAG
 
 
 def encode_identifier(keys: Mapping[str, str]) -> Dataset:
     """The data set of a request: keyword -> text, in UTF-8 (ASCII unless SpecificCharacterSet says ISO_IR 192)."""
+    tags = {tag_number(keyword): value.encode("utf-8") for keyword, value in keys.items()}
+    return encode_elements(KeyElement(tag, dictionary_VR(tag), value) for tag, value in tags.items())
+
+
+def encode_elements(elements: Iterable[KeyElement]) -> Dataset:
+    """The data set of a request, of values as they are to be on the wire but for their padding."""
     identifier = Dataset()
-    for keyword, value in keys.items():
-        tag = Tag(tag_number(keyword))
-        vr = dictionary_VR(tag)
-        raw = value.encode("utf-8")
+    character_set: str | list[str] = default_encoding
+    for element in elements:
+        tag, raw = Tag(element.tag), element.value
         if len(raw) % 2:
-            raw += b"\0" if vr == "UI" else b" "  # PS3.5 section 6.2
-        identifier[tag] = RawDataElement(tag, vr, len(raw), raw, 0, True, True)
-    character_set = convert_encodings(keys[_CHARACTER_SET]) if _CHARACTER_SET in keys else default_encoding
+            raw += b"\0" if element.vr == "UI" else b" "  # PS3.5 section 6.2
+        identifier[tag] = RawDataElement(tag, element.vr, len(raw), raw, 0, True, True)
+        if element.tag == CHARACTER_SET_TAG:
+            character_set = convert_encodings(element.value.decode("ascii"))
     # Declared to be in its final encoding already, so that pydicom writes the values as they are.
     identifier.set_original_encoding(True, True, character_set)
     return identifier

@@ -1,34 +1,30 @@
-"""One association with a PACS, used by the one thread that opened it; any other thread may stop it.
+"""One association with a PACS, used by the one thread that opened it; any other thread may cancel or stop it.
 
-Source: DICOM PS3.4 Annex C (Query/Retrieve), Study Root; PS3.7 section 9.1 (C-FIND, C-MOVE, C-CANCEL).
+Source: DICOM PS3.8 section 7 (associations), PS3.7 section 9.3.2.3 (C-CANCEL).
 """
 
 from __future__ import annotations
 
 import contextlib
+import queue
+import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, ImplicitVRLittleEndian
+from pydicom.uid import UID
 from pynetdicom import _config, evt
 from pynetdicom.association import Association
-from pynetdicom.presentation import build_context
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation, SOPClassExtendedNegotiation
+from pynetdicom.presentation import PresentationContext
 
-from pfdcmd.edge.identifier import decode_identifier, encode_identifier
-from pfdcmd.edge.peersocket import PeerEntity
-from pfdcmd.errors import (
-    KeysRefused,
-    PacsFault,
-    PeerAborted,
-    PeerFailed,
-    PeerRefused,
-    PeerTimeout,
-    PeerUnreachable,
-)
-from pfdcmd.pacs.outcome import MoveCounts
+from pfdcmd.edge.pacsrefusal import is_transient, peer_name, tls_fault, why_not_established
+from pfdcmd.edge.peersocket import MAX_MESSAGE_BYTES, PeerEntity, Wire
+from pfdcmd.edge.peertls import make_context
+from pfdcmd.errors import PacsFault, PeerAborted, PeerLacksService, PeerTimeout, PeerUnreachable
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.settings import Settings
 
@@ -37,9 +33,11 @@ _config.LOG_REQUEST_IDENTIFIERS = False
 _config.LOG_RESPONSE_IDENTIFIERS = False
 _config.LOG_HANDLER_LEVEL = "none"
 
-# PS3.4 section C.6.2: the Study Root information model's SOP classes.
-_FIND_MODEL = UID("1.2.840.10008.5.1.4.1.2.2.1")
-_MOVE_MODEL = UID("1.2.840.10008.5.1.4.1.2.2.2")
+CANCEL_SECONDS = 3.0
+"""How long a PACS has to answer C-CANCEL before the association is broken off."""
+
+PENDING = (0xFF00, 0xFF01)
+"""The statuses after which another response comes: PS3.7 Annex C.5."""
 
 _RELEASE_SECONDS = 2.0
 _POLL_SECONDS = 0.005
@@ -49,36 +47,47 @@ _MAX_ADDRESSES = 4
 
 # A PACS at its limit counts an association for a moment after its release: it says "transient", and means it.
 _TRANSIENT_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)
-_REJECTED_TRANSIENT = 2
 
 # The state in which requests and responses go to and fro: PS3.8 Table 9-5.
 _DATA_TRANSFER = "Sta6"
 
-_PENDING = (0xFF00, 0xFF01)
-_SUCCESS = 0x0000
-_DOES_NOT_MATCH_SOP_CLASS = 0xA900  # PS3.4 Table C.4-1
+Response = tuple[Dataset, Dataset | None]
+"""A status with its optional elements, and the identifier that came with it."""
 
-Elements = list[tuple[int, bytes]]
+Sender = Callable[[Association, int], Iterator[Response]]
+"""Sends a request with this message id; its responses come one by one, an empty status when the association ended."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an association is asked for. on_store: takes the images that come on it, and gives each one's status."""
+
+    contexts: tuple[PresentationContext, ...]
+    negotiation: tuple[SOPClassExtendedNegotiation | SCP_SCU_RoleSelectionNegotiation, ...] = ()
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    on_store: Callable[[evt.Event], int] | None = None
 
 
 class PacsLink:
-    """An association for C-FIND, C-MOVE or both: open, use, close, in this order."""
+    """An association: open, request as often as needed, close, in this order."""
 
-    def __init__(self, peer: Peer, settings: Settings, *, find: bool = True, move: bool = False) -> None:
-        self._peer = peer
+    def __init__(self, peer: Peer, settings: Settings, proposal: Proposal) -> None:
+        self.peer = peer
         self._settings = settings
-        self._contexts = [
-            build_context(model, ImplicitVRLittleEndian)
-            for model, is_needed in ((_FIND_MODEL, find), (_MOVE_MODEL, move))
-            if is_needed
-        ]
-        self._entity = PeerEntity(peer.calling_ae, settings.pacs_response_seconds)
+        self._proposal = proposal
+        self._entity = PeerEntity(
+            peer.calling_ae, Wire(settings.pacs_response_seconds, proposal.max_message_bytes, host=peer.host)
+        )
         self._entity.connection_timeout = settings.pacs_connect_seconds
         self._entity.acse_timeout = settings.pacs_association_seconds + _SPARE_SECONDS
-        self._entity.dimse_timeout = settings.pacs_response_seconds + _SPARE_SECONDS
+        # Between two responses; while images come on the association itself, responses may be hours apart.
+        is_receiving = proposal.on_store is not None
+        message_seconds = settings.pacs_retrieve_seconds if is_receiving else settings.pacs_response_seconds
+        self._entity.dimse_timeout = message_seconds + _SPARE_SECONDS
         self._entity.network_timeout = None
         self._association: Association | None = None
-        self._message_id = 0
+        # No two associations of ours begin with the same: a PACS passes it on with the images of a C-MOVE.
+        self.message_id = secrets.randbelow(0xFFFF)
         self._pending_model: UID | None = None
         self._stopped: PacsFault | None = None
         self._wake = threading.Event()
@@ -95,8 +104,10 @@ class PacsLink:
     def open(self) -> None:
         """Connect and associate; of a host name with several addresses, the first that takes the connection.
 
-        Raises: PeerUnreachable, PeerRefused, PeerTimeout, PeerAborted.
+        Raises: PeerConfigurationFault, PeerUnreachable, PeerTLSFailed, PeerRefused, PeerTimeout, PeerAborted.
         """
+        if self.peer.tls is not None:
+            self._entity.wire = replace(self._entity.wire, tls=make_context(self.peer.tls))
         addresses = self._resolve()
         for pause_seconds in (*_TRANSIENT_PAUSES_SECONDS, None):
             association = self._associate(addresses)
@@ -105,37 +116,76 @@ class PacsLink:
             if association is not None and association.is_established:
                 self._association = association
                 return
-            if pause_seconds is None or not _is_transient(association):
-                raise self._why_not_established(association)
+            if pause_seconds is None or not is_transient(association):
+                raise why_not_established(self.peer, self._entity.opened, association)
             self._wake.wait(pause_seconds)
 
-    def find(self, keys: Mapping[str, str]) -> Iterator[Elements]:
-        """C-FIND: each match as (tag, value as it came).
+    @property
+    def accepted(self) -> list[PresentationContext]:
+        """The presentation contexts that were agreed on; none before `open`."""
+        return self._association.accepted_contexts if self._association is not None else []
 
-        Raises: PeerFailed: a final status other than success, or a match that cannot be read; KeysRefused: that status
-                is "identifier does not match SOP class"; PeerAborted, PeerTimeout.
+    def request(self, model: UID, send: Sender) -> Iterator[Response]:
+        """Send one request and give its responses, each with a status; the last has one that is not PENDING.
+
+        Raises: PeerAborted, PeerTimeout, PeerRefused; PeerTLSFailed: the PACS did not take our certificate.
         """
-        for status, identifier in self._request(_FIND_MODEL, keys):
-            if status.Status in _PENDING:
-                if identifier is None:
-                    raise PeerFailed("The PACS sent a match that cannot be read.")
-                yield list(decode_identifier(identifier))
-            elif status.Status == _DOES_NOT_MATCH_SOP_CLASS:
-                raise KeysRefused()
-            elif status.Status != _SUCCESS:
-                raise PeerFailed(f"The PACS failed the query with status 0x{status.Status:04X}. Its log may say why.")
+        try:
+            with self._sending:
+                association = self._usable()
+                self.message_id = self.message_id % 0xFFFF + 1
+                responses = send(association, self.message_id)
+                self._pending_model = model
+            self.start_clock()
+            for status, answer in responses:
+                self.stop_clock()
+                self._check_not_stopped()
+                if "Status" not in status:
+                    raise tls_fault(self._entity.opened) or self._aborted("Its log may say why.")
+                if status.Status not in PENDING:
+                    self._pending_model = None
+                yield status, answer
+                if self._pending_model is None:
+                    return
+                self.start_clock()
+        except ValueError as error:  # no presentation context
+            raise PeerLacksService(f"{peer_name(self.peer)} does not offer {model.name}.", cause=str(error)) from error
+        except RuntimeError as error:  # no association any more
+            raise self._aborted() from error
 
-    def move(self, keys: Mapping[str, str]) -> tuple[int, MoveCounts]:
-        """C-MOVE to the peer's move destination: its final status, and the last counts of sub-operations.
+    def start_clock(self) -> None:
+        """From now on the PACS owes us a word."""
+        seconds = self._settings.pacs_response_seconds
+        self._late = (time.monotonic() + seconds, f"{peer_name(self.peer)} did not answer within {seconds:g} s.")
 
-        Raises: PeerAborted, PeerTimeout, PeerRefused.
+    def stop_clock(self) -> None:
+        """It is not the PACS that is waited for."""
+        self._late = None
+
+    def cancel(self) -> bool:
+        """From any thread: ask the PACS to end what it does for us, which its final response then says.
+
+        Returns: whether there was anything to cancel.
         """
-        counts = MoveCounts()
-        final = _SUCCESS
-        for status, _ in self._request(_MOVE_MODEL, keys):
-            final = status.Status
-            counts = _update(counts, status)
-        return final, counts
+        with self._sending, contextlib.suppress(RuntimeError, ValueError):
+            if self._association is not None and self._association.is_established:
+                return self._send_cancel(self._association)
+        return False
+
+    def cancel_and_drain(self) -> None:
+        """Have the PACS end the request that is under way, throwing away what still comes; for seconds at most."""
+        if not self.cancel() or self._association is None:
+            return
+        deadline = time.monotonic() + CANCEL_SECONDS
+        while self._pending_model is not None and (left := deadline - time.monotonic()) > 0:
+            try:
+                _, message = self._association.dimse.msg_queue.get(timeout=left)
+            except queue.Empty:
+                return
+            if message is None:
+                return
+            if getattr(message, "Status", None) not in PENDING:
+                self._pending_model = None
 
     def close(self) -> None:
         """Release the association, or break it off when a response is still owed. Takes seconds at most."""
@@ -162,11 +212,19 @@ class PacsLink:
             self._entity.opened.cut()
 
     def _resolve(self) -> list[str]:
+        seconds = self._settings.pacs_connect_seconds
+        self._late = (
+            time.monotonic() + seconds,
+            f"{peer_name(self.peer)} could not be looked up within {seconds:g} s.",
+        )
         try:
-            found = socket.getaddrinfo(self._peer.host, self._peer.port, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(self.peer.host, self.peer.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             cause = getattr(error, "strerror", None) or "Unknown host"
-            raise PeerUnreachable(f"{self._name()} cannot be found: {cause}. Check serverIP.", cause=cause) from error
+            text = f"{peer_name(self.peer)} cannot be found: {cause}. Check serverIP."
+            raise PeerUnreachable(text, cause=cause) from error
+        finally:
+            self._late = None
         return list(dict.fromkeys(str(address[4][0]) for address in found))[:_MAX_ADDRESSES]
 
     def _end(self, association: Association) -> None:
@@ -182,23 +240,34 @@ class PacsLink:
         association.kill()
 
     def _associate(self, addresses: list[str]) -> Association | None:
+        handlers: list[evt.EventHandlerType] = [
+            (evt.EVT_CONN_OPEN, self._await_association),
+            (evt.EVT_DIMSE_RECV, self._start_message),
+        ]
+        if self._proposal.on_store is not None:
+            handlers += [(evt.EVT_C_STORE, self._proposal.on_store), (evt.EVT_DATA_RECV, self._go_on_waiting)]
         association = None
         for address in addresses:
             self._check_not_stopped()
+            if self.peer.tls is not None:
+                seconds = 2 * self._settings.pacs_connect_seconds
+                text = f"{peer_name(self.peer)} did not agree on encryption within {seconds:g} s. Check tls."
+                self._late = (time.monotonic() + seconds, text)
             association = self._entity.associate(
                 address,
-                self._peer.port,
-                contexts=self._contexts,
-                ae_title=self._peer.called_ae,
-                evt_handlers=[(evt.EVT_CONN_OPEN, self._await_association), (evt.EVT_DIMSE_RECV, self._start_message)],
+                self.peer.port,
+                contexts=list(self._proposal.contexts),
+                ae_title=self.peer.called_ae,
+                ext_neg=list(self._proposal.negotiation),
+                evt_handlers=handlers,
             )
-            if self._connect_failure() is None:
+            if self._entity.opened is None or self._entity.opened.failure is None:
                 break
         return association
 
     def _await_association(self, _: evt.Event) -> None:
         seconds = self._settings.pacs_association_seconds
-        text = f"{self._name()} did not answer the association request within {seconds:g} s."
+        text = f"{peer_name(self.peer)} did not answer the association request within {seconds:g} s."
         self._late = (time.monotonic() + seconds, text)
         if self._stopped is not None:
             self._cut()
@@ -207,48 +276,29 @@ class PacsLink:
         if self._entity.opened is not None:
             self._entity.opened.start_message()
 
-    def _request(self, model: UID, keys: Mapping[str, str]) -> Iterator[tuple[Dataset, Dataset | None]]:
-        """Send one request and give its responses, each with a status."""
-        with self._sending:
-            responses = self._send(model, encode_identifier(keys))
-            self._pending_model = model
-        self._await_response()
-        for status, answer in responses:
-            self._late = None
-            self._check_not_stopped()
-            if "Status" not in status:
-                raise PeerAborted(f"{self._name()} broke off the association. Its log may say why.")
-            if status.Status not in _PENDING:
-                self._pending_model = None
-            yield status, answer
-            if self._pending_model is None:
-                return
-            self._await_response()
+    def _go_on_waiting(self, _: evt.Event) -> None:
+        if self._late is not None and self._pending_model is not None:
+            self.start_clock()
 
-    def _send(self, model: UID, identifier: Dataset) -> Iterator[tuple[Dataset, Dataset | None]]:
+    def _usable(self) -> Association:
         self._check_not_stopped()
-        association = self._association
-        if association is None or not association.is_established:
-            raise PeerAborted(f"{self._name()} broke off the association.")
-        self._message_id = self._message_id % 0xFFFF + 1
-        try:
-            if model == _FIND_MODEL:
-                return association.send_c_find(identifier, model, self._message_id)
-            return association.send_c_move(identifier, self._peer.move_destination, model, self._message_id)
-        except ValueError as error:  # no presentation context
-            raise PeerRefused(f"{self._name()} does not offer {model.name}.", cause=str(error)) from error
-        except RuntimeError as error:  # no association any more
-            raise PeerAborted(f"{self._name()} broke off the association.") from error
+        if self._association is None or not self._association.is_established:
+            raise self._aborted()
+        return self._association
 
-    def _await_response(self) -> None:
-        seconds = self._settings.pacs_response_seconds
-        self._late = (time.monotonic() + seconds, f"{self._name()} did not answer within {seconds:g} s.")
+    def _aborted(self, hint: str = "") -> PeerAborted:
+        return PeerAborted(f"{peer_name(self.peer)} broke off the association. {hint}".rstrip())
+
+    def _send_cancel(self, association: Association) -> bool:
+        if self._pending_model is None or not is_cancellable(self._pending_model):
+            return False
+        association.send_c_cancel(self.message_id, query_model=self._pending_model)
+        return True
 
     def _break_off(self, association: Association) -> None:
         """Ask for the request that is under way to be cancelled, then abort; neither is waited for."""
         with contextlib.suppress(RuntimeError, ValueError):
-            if self._pending_model is not None:
-                association.send_c_cancel(self._message_id, query_model=self._pending_model)
+            self._send_cancel(association)
             if association.is_established and association.dul.state_machine.current_state == _DATA_TRANSFER:
                 # Not Association.abort: it waits for the peer, and lets another thread take the wake-up call of ours.
                 association.is_established = False
@@ -260,42 +310,7 @@ class PacsLink:
         if self._stopped is not None:
             raise self._stopped
 
-    def _connect_failure(self) -> OSError | None:
-        return self._entity.opened.failure if self._entity.opened is not None else None
 
-    def _why_not_established(self, association: Association | None) -> PacsFault:
-        failure = self._connect_failure()
-        if failure is not None:
-            cause = "Connection timed out" if isinstance(failure, TimeoutError) else failure.strerror or str(failure)
-            return PeerUnreachable(
-                f"{self._name()} cannot be reached: {cause}. Check serverIP and serverPort.", cause=cause
-            )
-        answer = association.acceptor.primitive if association is not None else None
-        if answer is None:
-            return PeerAborted(f"{self._name()} broke off the association request. Check aec and aet.")
-        if answer.result:
-            reason = str(answer.reason_str)
-            hint = "Try again later." if _is_transient(association) else "Check aec and aet."
-            return PeerRefused(f"{self._name()} rejected the association: {reason}. {hint}", cause=reason)
-        return PeerRefused(f"{self._name()} does not offer Study Root query/retrieve.")
-
-    def _name(self) -> str:
-        return f"The PACS {self._peer.called_ae} at {self._peer.host}:{self._peer.port}"
-
-
-def _is_transient(association: Association | None) -> bool:
-    """Whether the PACS rejected the association for now only (PS3.8 Table 9-21)."""
-    answer = association.acceptor.primitive if association is not None else None
-    return answer is not None and answer.result == _REJECTED_TRANSIENT
-
-
-def _update(counts: MoveCounts, status: Dataset) -> MoveCounts:
-    def latest(keyword: str, old: int | None) -> int | None:
-        number = status.get(keyword)
-        return number if isinstance(number, int) else old
-
-    return MoveCounts(
-        completed=latest("NumberOfCompletedSuboperations", counts.completed),
-        failed=latest("NumberOfFailedSuboperations", counts.failed),
-        warning=latest("NumberOfWarningSuboperations", counts.warning),
-    )
+def is_cancellable(model: UID) -> bool:
+    """Whether C-CANCEL is for it: the models of query and retrieve (PS3.4 Annex C), not C-ECHO and C-STORE."""
+    return model.startswith("1.2.840.10008.5.1.4.1.2.")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
+from dataclasses import dataclass
 from typing import Any
 
 from pynetdicom.ae import ApplicationEntity
@@ -16,16 +18,38 @@ from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.transport import T_CONNECT, AddressInformation, AssociationSocket
 
+from pfdcmd.errors import LocalError
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Between two messages of a query or a C-MOVE. The longest lists the images that could not be sent, 66 bytes each."""
+
 # A PDU is at most as long as we announce (PS3.8 Annex D.1), 16 KiB here; peers that overdo it a little are let through.
 _MAX_PDU_BYTES = 1024 * 1024
-# Between two messages. The longest lists the images that a C-MOVE could not send, at 66 bytes each.
-_MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# Messages that wait for a slow reader; beyond these the PACS finds that its connection is full.
+_MAX_WAITING_MESSAGES = 64
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What an association's connection goes by. tls: None for plain TCP; host: what a certificate must name, or ""."""
+
+    stall_seconds: float
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    tls: ssl.SSLContext | None = None
+    host: str = ""
+
+
+def _acknowledge_at_once(connection: socket.socket) -> None:
+    if hasattr(socket, "TCP_QUICKACK"):
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 class PromptSocket(socket.socket):
     """A TCP socket that never waits for a delayed acknowledgement, and remembers why it could not connect."""
 
     failure: OSError | None = None
+    is_connected = False
 
     def connect(self, address: tuple[object, ...]) -> None:  # type: ignore[override]
         """As socket.connect; `failure` keeps the error, which pynetdicom only logs."""
@@ -35,51 +59,95 @@ class PromptSocket(socket.socket):
         except OSError as error:
             self.failure = error
             raise
-        self._acknowledge_at_once()
+        self.is_connected = True
+        _acknowledge_at_once(self)
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        self._acknowledge_at_once()
+        _acknowledge_at_once(self)
         return super().recv(bufsize, flags)
 
     def send(self, data: bytes, flags: int = 0, /) -> int:  # type: ignore[override]
         count = super().send(data, flags)
         # Sending takes a connection back to delayed acknowledgements, and the answer may come before the next recv.
-        self._acknowledge_at_once()
+        _acknowledge_at_once(self)
         return count
 
-    def _acknowledge_at_once(self) -> None:
-        if hasattr(socket, "TCP_QUICKACK"):
-            with contextlib.suppress(OSError):
-                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+class PromptTlsSocket(ssl.SSLSocket):
+    """The same, encrypted. Made by a context of which it is the sslsocket_class, of a socket without a connection."""
+
+    failure: OSError | None = None
+    is_connected = False
+
+    def connect(self, addr: Any) -> None:
+        """Connect, and come to terms; is_connected tells which of the two `failure` is of."""
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            super().connect(addr)
+            self.is_connected = True
+            self.do_handshake()
+        except OSError as error:
+            self.failure = error
+            raise
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        _acknowledge_at_once(self)
+        try:
+            return super().recv(buflen, flags)
+        except ssl.SSLError as error:
+            self.failure = error  # by TLS 1.3 a server refuses our certificate after the handshake
+            raise
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        count = super().send(data, flags)
+        _acknowledge_at_once(self)
+        return count
 
 
 class PeerSocket(AssociationSocket):
     """pynetdicom's view of the connection: bounded in size, in the time for one PDU, and always closed."""
 
-    def __init__(self, assoc: Association, address: AddressInformation, stall_seconds: float) -> None:
-        self._stall_seconds = stall_seconds
+    def __init__(self, assoc: Association, address: AddressInformation, wire: Wire) -> None:
+        self._wire = wire
         self._received_bytes = 0
         super().__init__(assoc, address=address)
 
     @property
     def failure(self) -> OSError | None:
-        """Why the TCP connection could not be made."""
+        """Why there is no connection, or why it ended: of TCP or, when is_connected, of TLS."""
         return self._prompt.failure
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there was a TCP connection, whatever became of it."""
+        return self._prompt.is_connected
 
     def _create_socket(self, address: AddressInformation) -> socket.socket:
         self._is_connected = False
-        self._prompt = PromptSocket(socket.AF_INET if address.is_ipv4 else socket.AF_INET6, socket.SOCK_STREAM)
+        plain = PromptSocket(socket.AF_INET if address.is_ipv4 else socket.AF_INET6, socket.SOCK_STREAM)
+        self._prompt: PromptSocket | PromptTlsSocket = plain
+        if self._wire.tls is not None:
+            host = self._wire.host or None
+            encrypted = self._wire.tls.wrap_socket(plain, do_handshake_on_connect=False, server_hostname=host)
+            if not isinstance(encrypted, PromptTlsSocket):
+                raise LocalError("the TLS context makes sockets of another class")
+            self._prompt = encrypted
         return self._prompt
 
     def connect(self, primitive: T_CONNECT) -> None:
         super().connect(primitive)
         if self.socket is not None:
             # pynetdicom takes every limit off a connected socket; half a PDU would then hold its thread for ever.
-            self.socket.settimeout(self._stall_seconds)
+            self.socket.settimeout(self._wire.stall_seconds)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to read, and somebody to read it: a slow reader makes the PACS wait."""
+        return self.assoc.dimse.msg_queue.qsize() < _MAX_WAITING_MESSAGES and super().ready
 
     def recv(self, nr_bytes: int) -> bytearray:
         self._received_bytes += nr_bytes
-        if nr_bytes > _MAX_PDU_BYTES or self._received_bytes > _MAX_MESSAGE_BYTES:
+        if nr_bytes > _MAX_PDU_BYTES or self._received_bytes > self._wire.max_message_bytes:
             raise ConnectionAbortedError("the PACS sent more than a message may hold")
         return super().recv(nr_bytes)
 
@@ -90,7 +158,8 @@ class PeerSocket(AssociationSocket):
     def cut(self) -> None:
         """End the connection at once, from any thread; whoever waits for it then notices."""
         with contextlib.suppress(OSError):
-            self._prompt.shutdown(socket.SHUT_RDWR)
+            # Not SSLSocket's own, which takes the encryption off what another thread may still send.
+            socket.socket.shutdown(self._prompt, socket.SHUT_RDWR)
 
     def dispose(self) -> None:
         """Close it for good; nobody uses it any more."""
@@ -117,12 +186,12 @@ class ResponsesOnly(DIMSEServiceProvider):
 class PeerEntity(ApplicationEntity):
     """Our application entity for one association at a time."""
 
-    def __init__(self, ae_title: str, stall_seconds: float) -> None:
+    def __init__(self, ae_title: str, wire: Wire) -> None:
         super().__init__(ae_title)
-        self._stall_seconds = stall_seconds
+        self.wire = wire
         self.opened: PeerSocket | None = None
 
     def _create_socket(self, assoc: Association, address: AddressInformation, tls_args: object) -> PeerSocket:  # noqa: ARG002
         assoc.dimse = ResponsesOnly(assoc)
-        self.opened = PeerSocket(assoc, address, self._stall_seconds)
+        self.opened = PeerSocket(assoc, address, self.wire)
         return self.opened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
@@ -12,14 +13,28 @@ _SHARE_FOR_QUERIES = 4
 
 @dataclass
 class _Gate:
-    limit: int
-    users: int = 0
-    associations: asyncio.Semaphore = field(init=False)
-    retrieves: asyncio.Semaphore = field(init=False)
+    """The turns of one key: how many there are, who has one and who waits, first come first served."""
 
-    def __post_init__(self) -> None:
-        self.associations = asyncio.Semaphore(self.limit)
-        self.retrieves = asyncio.Semaphore(self.limit - self.limit // _SHARE_FOR_QUERIES)
+    limit: int
+    taken: int = 0
+    retrieves: int = 0
+    waiting: deque[tuple[asyncio.Future[None], bool]] = field(default_factory=deque)
+
+    def has_turn(self, *, is_retrieve: bool) -> bool:
+        most_retrieves = self.limit - self.limit // _SHARE_FOR_QUERIES
+        return self.taken < self.limit and (not is_retrieve or self.retrieves < most_retrieves)
+
+    def count(self, change: int, *, is_retrieve: bool) -> None:
+        self.taken += change
+        self.retrieves += change * is_retrieve
+
+    def grant(self) -> None:
+        """Give turns to who waits; a retrieve that must wait on holds up no query behind it."""
+        for waiter, is_retrieve in list(self.waiting):
+            if not waiter.done() and self.has_turn(is_retrieve=is_retrieve):
+                self.waiting.remove((waiter, is_retrieve))
+                self.count(1, is_retrieve=is_retrieve)
+                waiter.set_result(None)
 
 
 class Turns:
@@ -29,25 +44,33 @@ class Turns:
         self._limit = limit
         self._gates: dict[Hashable, _Gate] = {}
 
-    async def take(self, key: Hashable, *, is_retrieve: bool = False) -> Callable[[], None]:
-        """Wait for a turn. Returns: what gives it back; to be called once, in the event loop."""
+    async def take(self, key: Hashable, *, is_retrieve: bool = False, limit: int | None = None) -> Callable[[], None]:
+        """Wait for a turn. limit: the key's own, from now on; None for everybody's.
+
+        Returns: what gives it back; to be called once, in the event loop.
+        """
         gate = self._gates.setdefault(key, _Gate(self._limit))
-        semaphores = [gate.retrieves, gate.associations] if is_retrieve else [gate.associations]
-        gate.users += 1
-        taken: list[asyncio.Semaphore] = []
+        gate.limit = limit if limit is not None else self._limit
 
         def give_back() -> None:
-            for semaphore in taken:
-                semaphore.release()
-            gate.users -= 1
-            if not gate.users:
-                del self._gates[key]
+            gate.count(-1, is_retrieve=is_retrieve)
+            gate.grant()
+            self._forget(key, gate)
 
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        gate.waiting.append((waiter, is_retrieve))
+        gate.grant()
         try:
-            for semaphore in semaphores:
-                await semaphore.acquire()
-                taken.append(semaphore)
+            await waiter
         except asyncio.CancelledError:
-            give_back()
+            if waiter.done() and not waiter.cancelled():
+                give_back()
+            else:
+                gate.waiting.remove((waiter, is_retrieve))
+                self._forget(key, gate)
             raise
         return give_back
+
+    def _forget(self, key: Hashable, gate: _Gate) -> None:
+        if not gate.taken and not gate.waiting:
+            self._gates.pop(key, None)

@@ -37,6 +37,15 @@ class MoveCounts:
     warning: int | None = None
     remaining: int | None = None
 
+    def plus(self, later: MoveCounts) -> MoveCounts:
+        """The counts of two requests, one after the other; what remains is the later one's."""
+        return MoveCounts(
+            completed=_sum(self.completed, later.completed),
+            failed=_sum(self.failed, later.failed),
+            warning=_sum(self.warning, later.warning),
+            remaining=later.remaining,
+        )
+
 
 @dataclass(frozen=True)
 class MoveOutcome:
@@ -69,6 +78,22 @@ class MoveOutcome:
         if status is None or self.counts.completed or self.counts.warning:
             return False
         return status in _REQUEST_REFUSED or 0xC000 <= status <= 0xCFFF
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the PACS ended it because it was told to."""
+        return self.status == _CANCEL
+
+    def plus(self, later: MoveOutcome) -> MoveOutcome:
+        """How two requests of the same retrieve ended together: as the first that failed, if any did."""
+        return replace(
+            later,
+            error=self.error + later.error,
+            returncode=self.returncode or later.returncode,
+            status=self.status or later.status,
+            counts=self.counts.plus(later.counts),
+            failed_instances=self.failed_instances + later.failed_instances,
+        )
 
     def of_study(self, study_uid: str | None) -> MoveOutcome:
         return replace(self, study_uid=study_uid)
@@ -105,6 +130,10 @@ def outcome_of_fault(fault: PacsFault) -> MoveOutcome:
         text = f"F: Association Request Failed:\nF: 0006:031c TCP Initialization Error: {fault.cause}\n"
         return MoveOutcome(error=text, returncode=RETURNCODE_NO_ASSOCIATION)
     return MoveOutcome(error=f"F: {fault.message}\n", returncode=RETURNCODE_FAILED)
+
+
+def _sum(first: int | None, second: int | None) -> int | None:
+    return second if first is None else first if second is None else first + second
 
 
 def _failed_images(counts: MoveCounts) -> str:

@@ -82,7 +82,7 @@ def parse_query(on: Mapping[str, object], also_ask: frozenset[str] = frozenset()
     for name, value in on.items():
         keyword = query_keyword(name)
         if keyword is not None:
-            matching[keyword] = _parse_value(keyword, value)
+            matching[keyword] = parse_matching_value(keyword, value)
         elif name not in _NO_KEYS:
             unknown.append(name)
     if unknown and not matching:
@@ -96,7 +96,11 @@ def _not_a_keyword(name: str) -> str:
     return f"{name[:64]!a} is not a DICOM keyword: {hint}"
 
 
-def _parse_value(keyword: str, value: object) -> str:
+def parse_matching_value(keyword: str, value: object) -> str:
+    """Text, a number, or a list of these, as the text to be matched.
+
+    Raises: ParameterFault: it is too long, or holds what no value may hold.
+    """
     items = value if isinstance(value, list) else [value]
     text = "\\".join(_parse_item(keyword, item) for item in items)
     if len(text) > _VALUE_MAX_LENGTH:

@@ -7,15 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 
 from pfdcmd.pacs.age import age_at
 from pfdcmd.pacs.keys import NO_VALUE, TEXT_VRS, tag_number, tag_text
 from pfdcmd.pacs.text import decode_text, split_character_sets
 
-_CHARACTER_SET_TAG = 0x00080005
+CHARACTER_SET_TAG = 0x00080005
 _CHARACTER_SET_VRS = frozenset(["LO", "LT", "PN", "SH", "ST", "UC", "UT"])
-_NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
+NUMBER_FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
+"""Value representations that hold binary numbers, as struct writes them."""
 
 Attributes = Mapping[str, str]
 """One match: keyword -> value in ascending order of tags. A value that is absent or empty is NO_VALUE; several values
@@ -40,24 +41,25 @@ def read_attributes(elements: Iterable[tuple[int, bytes]], keywords: Iterable[st
     Returns: every element of PS3.6 that came and every keyword asked for; private elements are left out.
     """
     raw = dict(elements)
-    character_sets = split_character_sets(raw.get(_CHARACTER_SET_TAG, b""))
+    character_sets = split_character_sets(raw.get(CHARACTER_SET_TAG, b""))
     values = {tag_number(keyword): NO_VALUE for keyword in keywords}
     for tag, value in raw.items():
         if keyword_for_tag(tag):
-            values[tag] = _read_value(tag, value, character_sets) or NO_VALUE
+            values[tag] = read_value(tag, value, character_sets) or NO_VALUE
     attributes = {keyword_for_tag(tag): values[tag] for tag in sorted(values)}
     if attributes.get("PatientAge") == NO_VALUE:
         attributes["PatientAge"] = age_at(attributes.get("PatientBirthDate"), attributes.get("StudyDate")) or NO_VALUE
     return attributes
 
 
-def _read_value(tag: int, value: bytes, character_sets: tuple[str, ...]) -> str:
-    vr = dictionary_VR(tag)
+def read_value(tag: int, value: bytes, character_sets: tuple[str, ...]) -> str:
+    """One element's value as text, several joined by backslashes; "" for what is neither text nor numbers."""
+    vr = dictionary_VR(tag) if dictionary_has_tag(tag) else "UT"
     if vr in _CHARACTER_SET_VRS:
         return decode_text(value, character_sets, is_name=vr == "PN").strip(" \0")
     if vr in TEXT_VRS:
         return decode_text(value, ()).strip(" \0")
-    number = _NUMBERS.get(vr.split(" ")[0])
+    number = NUMBER_FORMATS.get(vr.split(" ")[0])
     if number is None:
         return ""
     size = struct.calcsize(number)

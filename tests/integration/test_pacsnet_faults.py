@@ -14,6 +14,7 @@ from pynetdicom.sop_class import Verification
 
 from pfdcmd.edge.pacslink import PacsLink
 from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.edge.pacsservices import STUDY_FIND, proposal
 from pfdcmd.errors import PacsFault, PeerAborted, PeerFailed, PeerRefused, PeerTimeout, PeerUnreachable
 from pfdcmd.pacs.query import parse_query
 from pfdcmd.settings import Settings
@@ -295,7 +296,7 @@ def test_a_move_that_did_not_send_all_is_an_error_that_says_how_many(status, cou
 def test_a_response_is_never_taken_by_the_associations_own_thread():
     """pynetdicom's own loop took one response in a few hundred under load, and the match was lost unnoticed."""
     with awkward_pacs() as pacs:
-        link = PacsLink(pacs.peer, SETTINGS)
+        link = PacsLink(pacs.peer, SETTINGS, proposal(STUDY_FIND))
         link.open()
         try:
             messages = link._association.dimse
