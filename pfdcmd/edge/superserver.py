@@ -33,6 +33,10 @@ _LOOK_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
+def _tell_nobody(_listing: Mapping[str, Any]) -> None:
+    """For a super-server that nobody watches."""
+
+
 class SuperServer:
     """Implements actions.context.ListenersPort."""
 
@@ -43,14 +47,18 @@ class SuperServer:
         files: ServiceFiles,
         legacy_file: Callable[[], str],
         now: Callable[[], datetime] = datetime.now,
+        listed: Callable[[Mapping[str, Any]], None] = _tell_nobody,
     ) -> None:
-        """legacy_file: where `xinetd file install` writes; it counts once `xinetd service restart` has been asked for,
+        """listed is told of each new listing.
+
+        legacy_file: where `xinetd file install` writes; it counts once `xinetd service restart` has been asked for,
         or when it runs already, or lies in the directory."""
         self._settings = settings
         self._supervisord = supervisord
         self._files = files
         self._legacy_file = legacy_file
         self._now = now
+        self._listed = listed
         self._one_change = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._signature: Signature | None = None
@@ -212,6 +220,7 @@ class SuperServer:
             listing[RELOAD_KEY] = list_reload(*self._last)
             listing[FAULTS_KEY] = list(self._catalogue.faults.values())
         self._listing = listing
+        self._listed(listing)
 
 
 def _report(changed: Difference) -> None:
