@@ -31,19 +31,21 @@ from pfdcmd.actions.rights import check_right
 from pfdcmd.defaults import initial_tree
 from pfdcmd.dispatch import dispatch, fault_reply
 from pfdcmd.edge.audit import DONE, FAILED, REFUSED, Audit, open_audit
-from pfdcmd.edge.door import Door, open_door
 from pfdcmd.edge.doctor import Probe
+from pfdcmd.edge.door import Door, open_door
 from pfdcmd.edge.files import Files
 from pfdcmd.edge.host import Host
 from pfdcmd.edge.http import HttpServer, Routes
-from pfdcmd.edge.olddialect import OldDialect
 from pfdcmd.edge.jobs import Jobs
 from pfdcmd.edge.jobsite import JobSite
 from pfdcmd.edge.ledger import SqliteLedger
+from pfdcmd.edge.olddialect import OldDialect
 from pfdcmd.edge.pacsnet import PacsNet
 from pfdcmd.edge.performing import Performing
 from pfdcmd.edge.places import make_state_directory, service_file_path, services_directory
 from pfdcmd.edge.requestid import current_request_id
+from pfdcmd.edge.rpc import DOCUMENT_PATH, OpenRpcDocument, RpcOverHttp
+from pfdcmd.edge.rpc import PATH as RPC_PATH
 from pfdcmd.edge.runfile import Run, announce, claimed, withdraw
 from pfdcmd.edge.servicefiles import ServiceFiles
 from pfdcmd.edge.superserver import SuperServer
@@ -61,6 +63,8 @@ from pfdcmd.errors import (
     TreeFault,
 )
 from pfdcmd.events.hub import EventHub
+from pfdcmd.methods.perform import Rpc
+from pfdcmd.methods.table import METHODS
 from pfdcmd.pacs.peer import parse_peer
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
@@ -113,12 +117,16 @@ class Program:
         except AuditFault as fault:
             return fault_reply(fault)
         reply = await dispatch(call, self.context)
-        if self.tree_file is not None and self.context.tree.version != version:
-            try:
-                await self.tree_file.settle()
-            except StorageFault as fault:
-                return fault_reply(fault)
+        try:
+            await self.save_since(version)
+        except StorageFault as fault:
+            return fault_reply(fault)
         return reply
+
+    async def save_since(self, version: int) -> None:
+        """Have the tree on disk if it has changed since that version. Raises: StorageFault."""
+        if self.tree_file is not None and self.context.tree.version != version:
+            await self.tree_file.settle()
 
     def refused(self, request: web.BaseRequest, fault: AccessRefused) -> None:
         """Record a request that was not let in."""
@@ -242,11 +250,30 @@ async def _serve(
 ) -> None:
     performing = Performing()
     old_dialect = OldDialect(settings, program.answer, performing)
-    routes: Routes = {}
+    rpc = RpcOverHttp(settings, Rpc(METHODS, program.context, program.save_since), performing)
+    routes: Routes = {
+        ("POST", RPC_PATH): rpc.respond,
+        ("GET", DOCUMENT_PATH): OpenRpcDocument(METHODS.values()).respond,
+    }
     answered = _nothing if settings.forever else ending.set
-    server = HttpServer(settings, routes, old_dialect, performing, answered, door=door, refused=program.refused)
+    server = HttpServer(
+        settings,
+        routes,
+        old_dialect,
+        performing,
+        answered,
+        door=door,
+        refusers={RPC_PATH: rpc.refused},
+        refused=program.refused,
+    )
     host, port = await server.start()
-    _log.info("pfdcm %s listens on http://%s:%d", __version__, f"[{host}]" if ":" in host else host, port)
+    _log.info(
+        "pfdcm %s listens on %s://%s:%d",
+        __version__,
+        "https" if door.tls else "http",
+        f"[{host}]" if ":" in host else host,
+        port,
+    )
     _warn(settings, host, port)
     with _announced(program.state_directory, host, port, settings):
         starting = asyncio.create_task(_start_listener(program)) if settings.start_listener else None
@@ -298,7 +325,16 @@ def _tell_of_end(watching: asyncio.Task[None]) -> None:
 @contextmanager
 def _announced(state_directory: Path, host: str, port: int, settings: Settings) -> Iterator[None]:
     """Say in the run file where pfdcm listens, for pfdcm-ready; where it cannot be written, go on without."""
-    run = Run(host, port, os.getpid(), time.time(), settings.forever, settings.start_listener)
+    run = Run(
+        host,
+        port,
+        os.getpid(),
+        time.time(),
+        settings.forever,
+        settings.start_listener,
+        is_tls=bool(settings.tls_certificate),
+        needs_token=settings.enable_token_auth,
+    )
     try:
         announce(state_directory, run)
     except StorageFault as fault:

@@ -102,7 +102,8 @@ class Rpc:
     async def _call(self, method: Method, request: Request, caller: Caller, notify: Notify | None) -> Any:
         """What the method gives; what it has changed in the tree is saved before its caller is told so."""
         if caller.right < method.right:
-            raise AccessRefused(f"{method.name} needs the right {method.right.name}; yours is {caller.right.name}.")
+            needed, given = method.right.name.lower(), caller.right.name.lower()
+            raise AccessRefused(f"{method.name} needs the right {needed}; this token has {given}.")
         params = check_params(method, request.params)
         version = self._context.tree.version
         try:
