@@ -26,7 +26,7 @@ def show_job(screen: Screen, job: Job) -> None:
             [one["series"], one["state"], one["received"], _number(one["expected"]), one["missing"], size(one["bytes"])]
             for one in series
         ]
-        screen.table(["SERIES", "STATE", "HERE", "EXPECTED", "MISSING", "SIZE"], rows, styles=STYLES)
+        screen.table(["SERIES", "STATE", "HERE", "EXPECTED", "MISSING", "SIZE"], rows, styles=STYLES, whole="SERIES")
     for one in series:
         for reason in one.get("reasons", []):
             screen.line(f"{one['series']}: {reason}", "yellow")
@@ -43,7 +43,7 @@ def show_jobs(screen: Screen, jobs: Sequence[Job]) -> None:
         [job["job"], job["state"], _when(job.get("created")), job["pacs"], _progress(job), job.get("study") or ""]
         for job in jobs
     ]
-    screen.table(["JOB", "STATE", "BEGUN", "PACS", "IMAGES", "STUDY"], rows, styles=STYLES)
+    screen.table(["JOB", "STATE", "BEGUN", "PACS", "IMAGES", "STUDY"], rows, styles=STYLES, whole="STUDY")
 
 
 def check_complete(job: Job) -> None:

@@ -12,12 +12,13 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
+
+from pfdcmd.ctl.tables import GAP, lay_out
 
 # What moves the cursor, or the order of the letters: C0, DEL, C1, lone surrogates, the separators of lines and
 # paragraphs, and Unicode's embeddings, overrides and isolates (UAX #9).
@@ -85,23 +86,30 @@ class Screen:
             self.note(f"  {do}", "yellow")
 
     def table(
-        self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, styles: Mapping[str, str] | None = None
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        styles: Mapping[str, str] | None = None,
+        whole: str = "",
     ) -> None:
-        """A table as wide as the terminal at most; a cell too long for it ends in an ellipsis.
+        """A table as wide as the terminal at most (ctl.tables).
 
-        Args: styles: text of a cell -> its colour.
+        Args: styles: text of a cell -> its colour. whole: the column that is never cut.
         """
-        drawn = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-        for column in columns:
-            drawn.add_column(Text(column), overflow="ellipsis", no_wrap=True)
-        for row in rows:
-            drawn.add_row(*(_cell(value, styles or {}) for value in row))
-        self.out.print(drawn)
+        texts = [["" if value is None else clean(value) for value in row] for row in rows]
+        colours = styles or {}
+        heading, *lines = lay_out(columns, texts, self.out.width, whole)
+        self._cells(heading, lambda _: "bold")
+        for line in lines:
+            self._cells(line, lambda cell: colours.get(cell.strip(), ""))
 
-
-def _cell(value: object, styles: Mapping[str, str]) -> Text:
-    text = clean("" if value is None else value)
-    return Text(text, style=styles.get(text, ""))
+    def _cells(self, line: Sequence[str], style_of: Callable[[str], str]) -> None:
+        text = Text()
+        for index, cell in enumerate(line):
+            text.append(GAP if index else "")
+            text.append(cell, style=style_of(cell))
+        self.out.print(text, soft_wrap=True)
 
 
 def _console(file: Any) -> Console:

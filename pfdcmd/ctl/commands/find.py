@@ -14,6 +14,7 @@ from pfdcmd.ctl.problems import WrongUse
 from pfdcmd.ctl.screen import csv_text, json_text
 from pfdcmd.ctl.session import PACS_SECONDS, Session, with_session
 
+_NO_VALUE = "no value provided"
 _LEVELS = ("patient", "study", "series", "image")
 
 # What a table shows of each level, the most telling first; a level's UID is always asked for.
@@ -134,8 +135,15 @@ def _show(session: Session, columns: list[str], matches: list[dict[str, Any]]) -
     if not matches:
         session.screen.note("Nothing matches.")
         return
-    rows = [[match.get(column, "") for column in columns] for match in matches]
-    session.screen.table([_HEADINGS.get(column, column) for column in columns], rows)
+    rows = [[_shown(match.get(column, "")) for column in columns] for match in matches]
+    uid = next((column for column in columns if column.endswith("InstanceUID")), "")
+    headings = [_HEADINGS.get(column, column) for column in columns]
+    session.screen.table(headings, rows, whole=_HEADINGS.get(uid, ""))
+
+
+def _shown(value: str) -> str:
+    """A PACS that gave no value is not quoted as if it had."""
+    return "" if value == _NO_VALUE else value
 
 
 def _emit(session: Session, text: str, output: str | None) -> None:

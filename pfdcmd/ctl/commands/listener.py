@@ -135,7 +135,7 @@ def log(session: Session, service: str, is_followed: bool, lines: int, as_json: 
     while is_followed:
         time.sleep(_LOG_SECONDS)
         latest = _lines(session, service, _LOG_LINES)
-        for line in latest[_seen(printed, latest) :]:
+        for line in new_lines(printed, latest):
             session.screen.line(line)
         printed = latest
 
@@ -144,20 +144,13 @@ def _lines(session: Session, service: str, lines: int) -> list[str]:
     return [str(line) for line in session.call("listener.log", service=service, lines=lines)]
 
 
-def _seen(printed: Sequence[str], latest: Sequence[str]) -> int:
-    """How many of the latest lines are in the end of what was printed: the longest overlap."""
-    for count in range(min(len(printed), len(latest)), 0, -1):
-        if list(printed[-count:]) == list(latest[:count]):
-            return count
-    return _after_last(printed, latest)
-
-
-def _after_last(printed: Sequence[str], latest: Sequence[str]) -> int:
-    """Where the last lines printed end within the latest ones; 0 when they are not there any more."""
-    for end in range(len(latest), len(printed) - 1, -1):
-        if printed and list(latest[end - len(printed) : end]) == list(printed):
-            return end
-    return 0
+def new_lines(printed: Sequence[str], latest: Sequence[str]) -> list[str]:
+    """What of the latest lines of a log comes after those that were printed: all, when these are not there any more."""
+    for end in range(len(latest), 0, -1):
+        count = min(end, len(printed))
+        if count and list(latest[end - count : end]) == list(printed[-count:]):
+            return list(latest[end:])
+    return list(latest)
 
 
 def _flat(value: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:

@@ -86,8 +86,8 @@ def list_names(session: Session, path: str, as_json: bool) -> None:
     if as_json:
         session.screen.json(names)
         return
-    for name in names:
-        session.screen.line(name)
+    for entry in names:
+        session.screen.line(f"{entry['name']}{'/' if entry['is_directory'] else ''}")
 
 
 @tree.command("watch")
