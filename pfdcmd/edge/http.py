@@ -14,6 +14,7 @@ from pfdcmd.edge.httpheaders import guard, preflight
 from pfdcmd.edge.olddialect import OldDialect
 from pfdcmd.edge.performing import Performing
 from pfdcmd.edge.refusals import Refuser, mark
+from pfdcmd.edge.requestid import begin_request, name_request
 from pfdcmd.errors import AccessRefused, LocalError, MessageFault, TooManyAttempts
 from pfdcmd.settings import Settings
 
@@ -61,6 +62,11 @@ class HttpServer:
         self._listening: asyncio.Server | None = None
         self._http: web.Server | None = None
 
+    @property
+    def connections(self) -> int:
+        """How many callers are connected."""
+        return len(self._connections)
+
     async def start(self) -> tuple[str, int]:
         """Open the port. Returns: address and port. Raises: OSError: it cannot be opened."""
         self._http = web.Server(self._respond, handler_cancellation=True)
@@ -95,6 +101,12 @@ class HttpServer:
         return Refusal(self._connections, body, is_bare=not self._settings.http_response, origin=origin)
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        request_id = begin_request(request)
+        response = await self._answer(request)
+        name_request(response, request_id)
+        return response
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         origin = self._door.origin_for(request)
         if request.method == "OPTIONS":
             return preflight(request, origin)
