@@ -12,6 +12,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from pfdcmd.actions.context import Context
+from pfdcmd.edge.door import CALLER
 from pfdcmd.edge.performing import Performing
 from pfdcmd.edge.requestid import HEADER
 from pfdcmd.edge.socketsession import SocketSession
@@ -60,7 +61,7 @@ class WebSockets:
             )
         if self._is_ending or len(self._sessions) >= self._context.settings.max_sockets:
             return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "pfdcm has too many WebSockets open; try again later.")
-        caller = request["caller"]
+        caller = request[CALLER]
         socket.headers["Server"] = "pfdcm"
         socket.headers[HEADER] = caller.request_id
         await socket.prepare(request)
