@@ -10,10 +10,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pfdcmd.actions.context import Context, Meta, Reply
+from pfdcmd.actions.receivedseries import copy_series, find_directory, parse_target, read_tags
 from pfdcmd.errors import ParameterFault, SeriesNotFound, StorageFault
 from pfdcmd.names import Uid, parse_uid
-
-_MAP_DIR = "/xinetd/series_mapDir"
 
 
 async def internaldb(meta: Meta, context: Context) -> Reply:
@@ -36,7 +35,7 @@ async def internaldb(meta: Meta, context: Context) -> Reply:
 
 async def _tags(uid: Uid, context: Context) -> Reply:
     try:
-        return {"status": True, "d_dicom": await context.files.tags(await _find(uid, context))}
+        return {"status": True, "d_dicom": await read_tags(uid, context)}
     except SeriesNotFound:
         return {"status": False, "d_dicom": {}}
     except StorageFault as fault:
@@ -45,10 +44,10 @@ async def _tags(uid: Uid, context: Context) -> Reply:
 
 async def _copy(uid: Uid, target_dir: PurePosixPath, context: Context) -> Reply:
     target = str(target_dir / uid)
-    directory = await _find(uid, context)
+    directory = await find_directory(uid, context)
     reason = ""
     try:
-        is_copied = await context.files.copy_tree(directory, target)
+        is_copied = (await copy_series(directory, target, context)).is_made
     except StorageFault as fault:
         is_copied, reason = False, f" {fault.message}"
     verdict = "Success" if is_copied else "Failed"
@@ -59,26 +58,12 @@ async def _copy(uid: Uid, target_dir: PurePosixPath, context: Context) -> Reply:
     }
 
 
-async def _find(uid: Uid, context: Context) -> str:
-    series_map_dir = context.tree.get(_MAP_DIR)
-    if not isinstance(series_map_dir, str):
-        raise StorageFault(f"{_MAP_DIR} must name the directory of the series map files.")
-    series = await context.files.series(series_map_dir, uid)
-    if series is None:
-        raise SeriesNotFound(f"Series map file {series_map_dir}/{uid}.json not found")
-    return series.directory
-
-
 def _series_uid(meta: Meta) -> Uid:
     return parse_uid(_mapping(meta, "on").get("series_uid"), "series_uid")
 
 
 def _target(meta: Meta) -> PurePosixPath:
-    """The caller chooses where to copy; a relative path would depend on where pfdcm was started."""
-    path = _mapping(meta, "to").get("path")
-    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
-        raise ParameterFault("to.path must be an absolute path.")
-    return PurePosixPath(path)
+    return parse_target(_mapping(meta, "to").get("path"), "to.path")
 
 
 def _mapping(meta: Meta, key: str) -> Mapping[str, Any]:

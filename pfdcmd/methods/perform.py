@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Any
 
 from jsonrpcserver.request import Request
@@ -39,6 +39,9 @@ Methods = Mapping[str, Method]
 Notify = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 """Sends the caller a notification: its method and params. Waits while the caller does not read."""
 
+Timing = Callable[[str], AbstractContextManager[None]]
+"""Made with a method's name, entered before it is done and left after it, with the fault if there is one."""
+
 _NONE: Methods = {}
 
 _log = logging.getLogger(__name__)
@@ -47,11 +50,18 @@ _log = logging.getLogger(__name__)
 class Rpc:
     """Performs texts."""
 
-    def __init__(self, methods: Methods, context: Context, save_since: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        methods: Methods,
+        context: Context,
+        save_since: Callable[[int], Awaitable[None]],
+        timing: Timing = nullcontext,
+    ) -> None:
         """save_since has the tree saved if it has changed since that version. Raises: StorageFault."""
         self._methods = methods
         self._context = context
         self._save_since = save_since
+        self._timing = timing
 
     async def perform(
         self, text: bytes, caller: Caller, *, own: Methods = _NONE, notify: Notify | None = None
@@ -92,7 +102,8 @@ class Rpc:
 
     async def _perform(self, method: Method, request: Request, caller: Caller, notify: Notify | None) -> bytes:
         try:
-            result = await self._call(method, request, caller, notify)
+            with self._timing(method.name):
+                result = await self._call(method, request, caller, notify)
             return encode_result(result, id_of(request))
         except Fault as fault:
             return encode_error(_told(fault, request))

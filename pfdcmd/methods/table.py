@@ -7,7 +7,7 @@ from typing import Any
 
 from pfdcmd.actions.caller import Caller, Right
 from pfdcmd.actions.context import Context
-from pfdcmd.methods import diagnose, events, oldmessages, pacs, system, tree
+from pfdcmd.methods import diagnose, events, files, oldmessages, pacs, retrieve, system, tree
 from pfdcmd.methods.method import Method
 from pfdcmd.methods.openrpc import openrpc_document
 from pfdcmd.methods.schemas import record_schema
@@ -31,6 +31,8 @@ METHODS: Mapping[str, Method] = {
         *tree.METHODS,
         *pacs.METHODS,
         *diagnose.METHODS,
+        *retrieve.METHODS,
+        *files.METHODS,
         *system.METHODS,
         *events.METHODS,
         *oldmessages.METHODS,
