@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from pfdcmd import __version__
+from pfdcmd.actions.caller import Caller
 from pfdcmd.actions.context import Reply
 from pfdcmd.edge.livemetrics import Live, LiveCollector
-from pfdcmd.errors import AccessRefused
+from pfdcmd.errors import AccessRefused, Fault
 from pfdcmd.wire.pfdialect import Call
 
 OTHER = "other"
@@ -29,6 +30,8 @@ OK, FAULT, REFUSED, ENDED = "ok", "fault", "refused", "ended"
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """A tree get takes a millisecond, a query seconds, a retrieve that is waited for minutes."""
+
+Answer = Callable[[Call, Caller], Awaitable[Reply]]
 
 
 class Metrics:
@@ -55,13 +58,29 @@ class Metrics:
         self._requests.labels(name, outcome).inc()
         self._seconds.labels(name).observe(seconds)
 
-    def counting(self, answer: Callable[..., Awaitable[Reply]]) -> Callable[..., Awaitable[Reply]]:
-        """What answers a message of the old dialect, counted: its first argument is the call."""
+    @contextmanager
+    def timing(self, call: str) -> Iterator[None]:
+        """Count what is done within, by how it ends."""
+        started, outcome = time.monotonic(), ENDED
+        try:
+            yield
+            outcome = OK
+        except AccessRefused:
+            outcome = REFUSED
+            raise
+        except Fault:
+            outcome = FAULT
+            raise
+        finally:
+            self.count(call, outcome, time.monotonic() - started)
 
-        async def answer_and_count(call: Call, *others: Any) -> Reply:
+    def counting(self, answer: Answer) -> Answer:
+        """What answers a message of the old dialect, counted; there a fault is a reply."""
+
+        async def answer_and_count(call: Call, caller: Caller) -> Reply:
             started, outcome = time.monotonic(), ENDED
             try:
-                reply = await answer(call, *others)
+                reply = await answer(call, caller)
                 outcome = OK if reply.get("status") is True else FAULT
                 return reply
             except AccessRefused:

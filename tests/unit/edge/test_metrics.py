@@ -1,13 +1,14 @@
 """What /metrics says, read by Prometheus' own parser."""
 
 import asyncio
+import contextlib
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pfdcmd.edge.livemetrics import Live
 from pfdcmd.edge.metrics import Metrics, retrieves_by_state
-from pfdcmd.errors import AccessRefused
+from pfdcmd.errors import AccessRefused, TreeFault
 from pfdcmd.events.hub import HubCounts
 from pfdcmd.wire.pfdialect import Call
 
@@ -100,6 +101,16 @@ def test_a_message_of_the_old_dialect_is_counted_however_it_ends(metrics, answer
     else:
         assert asyncio.run(counted(Call("hello", {}), None)) is answer
     assert samples(metrics)["pfdcm_requests_total", "hello", outcome] == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"), [(None, "ok"), (TreeFault(), "fault"), (AccessRefused(), "refused"), (KeyError(), "ended")]
+)
+def test_a_method_is_counted_however_it_ends(metrics, error, outcome):
+    with pytest.raises(type(error)) if error else contextlib.nullcontext(), metrics.timing("tree.get"):
+        if error:
+            raise error
+    assert samples(metrics)["pfdcm_requests_total", "tree.get", outcome] == 1
 
 
 def test_retrieves_are_counted_by_state():
