@@ -334,6 +334,7 @@ def _announced(state_directory: Path, host: str, port: int, settings: Settings) 
         settings.start_listener,
         is_tls=bool(settings.tls_certificate),
         needs_token=settings.enable_token_auth,
+        needs_certificate=bool(settings.tls_client_ca),
     )
     try:
         announce(state_directory, run)

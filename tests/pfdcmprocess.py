@@ -21,7 +21,7 @@ _FIRST_PORT = 12_000
 _PORTS_OF_A_WORKER = 2_000
 # Two services of one test must not get the same port.
 _given_ports = set()
-_LISTENS = re.compile(r"listens on http://\S+:(\d+)")
+_LISTENS = re.compile(r"listens on https?://\S+:(\d+)")
 
 
 def environment(**variables):

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from pfdcmd.actions.caller import Caller, Right
 from pfdcmd.edge.attempts import Attempts
+from pfdcmd.edge.httptls import HttpTls, open_tls
 from pfdcmd.edge.requestid import current_request_id
 from pfdcmd.edge.tokens import Tokens
 from pfdcmd.errors import AccessRefused, NotAuthenticated, OriginRefused, ParameterFault, TooManyAttempts
@@ -32,9 +33,15 @@ class Door:
     """Makes a request's Caller, or refuses."""
 
     def __init__(
-        self, tokens: Tokens | None = None, origins: Collection[str] = (ANY_ORIGIN,), attempts: Attempts | None = None
+        self,
+        tokens: Tokens | None = None,
+        origins: Collection[str] = (ANY_ORIGIN,),
+        *,
+        tls: HttpTls | None = None,
+        attempts: Attempts | None = None,
     ) -> None:
-        """Without tokens whoever reaches the port may do everything, as the original had it."""
+        """Without tokens whoever reaches the port may do everything, as in the original; without tls, in the clear."""
+        self.tls = tls
         self._tokens = tokens
         self._origins = frozenset(origin.lower() for origin in origins)
         self._attempts = attempts or Attempts()
@@ -82,10 +89,10 @@ def parse_origins(text: str) -> tuple[str, ...]:
 
 
 def open_door(settings: Settings) -> Door:
-    """The door as the settings have it. Raises: ParameterFault: the token file cannot be used."""
+    """The door as the settings have it. Raises: ParameterFault: tokens or certificates cannot be used."""
     if settings.enable_token_auth and not settings.token_path:
         raise ParameterFault("--enableTokenAuth needs --tokenPath FILE; pfdcm --makeToken NAME RIGHT makes a token.")
     if settings.token_path and not settings.enable_token_auth:
         raise ParameterFault("--tokenPath without --enableTokenAuth would let everybody in; give both, or neither.")
     tokens = Tokens(Path(settings.token_path)) if settings.enable_token_auth else None
-    return Door(tokens, parse_origins(settings.allowed_origins))
+    return Door(tokens, parse_origins(settings.allowed_origins), tls=open_tls(settings))

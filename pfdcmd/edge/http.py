@@ -11,6 +11,7 @@ from aiohttp import web
 from pfdcmd.edge.door import ANY_ORIGIN, CALLER, Door, parse_origins
 from pfdcmd.edge.httpconnection import Connection, Refusal
 from pfdcmd.edge.httpheaders import guard, preflight
+from pfdcmd.edge.httptls import Handshake
 from pfdcmd.edge.olddialect import OldDialect
 from pfdcmd.edge.performing import Performing
 from pfdcmd.edge.refusals import Refuser, mark
@@ -58,7 +59,7 @@ class HttpServer:
         self._door = door or Door(origins=parse_origins(settings.allowed_origins))
         self._refusers = refusers or {}
         self._refused = refused
-        self._connections: set[Connection | Refusal] = set()
+        self._connections: set[Connection | Handshake | Refusal] = set()
         self._listening: asyncio.Server | None = None
         self._http: web.Server | None = None
 
@@ -86,15 +87,26 @@ class HttpServer:
 
     def _connection(self) -> asyncio.Protocol:
         """The protocol of a new connection; beyond max_connections, one that says so and closes."""
+        if len(self._connections) >= self._settings.max_connections:
+            return self._busy()
+        tls = self._door.tls
+        return self._spoken() if tls is None else Handshake(tls, self._connections, self._spoken)
+
+    def _spoken(self) -> Connection:
+        """A connection on which HTTP is spoken."""
         if self._http is None:
             raise LocalError("a connection before the server has started")
-        if len(self._connections) < self._settings.max_connections:
-            return Connection(
-                self._http,
-                self._connections,
-                self._old_dialect.broken,
-                self._settings.request_seconds,
-            )
+        return Connection(
+            self._http,
+            self._connections,
+            self._old_dialect.broken,
+            self._settings.request_seconds,
+        )
+
+    def _busy(self) -> Refusal:
+        """Without a word where TLS would be spoken: a handshake is what there is no room for."""
+        if self._door.tls is not None:
+            return Refusal(self._connections, b"", is_bare=True, origin="")
         busy = MessageFault("pfdcm has too many connections open; try again later.")
         origin = ANY_ORIGIN if ANY_ORIGIN in parse_origins(self._settings.allowed_origins) else ""
         body = self._old_dialect.refuse(busy)

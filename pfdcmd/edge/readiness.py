@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from pathlib import Path
 
 from pfdcmd.edge.reports import serves
@@ -18,6 +19,8 @@ from pfdcmd.service.state import Worker
 from pfdcmd.wire.supervisorconf import SupervisorPaths
 
 _HELLO = json.dumps({"action": "hello", "meta": {"askAbout": "timestamp"}})
+_OPEN_PAGE = "/healthz"
+_TAKEN_FOR_AN_ANSWER = b"{}"
 _REPLY_MAX_BYTES = 65_536
 _RECORD_SUFFIX = ".applied"
 
@@ -55,24 +58,49 @@ def check_listeners(state_dir: Path, run: Run, timeout_seconds: float) -> list[S
 
 
 def _check_http(run: Run, timeout_seconds: float) -> None:
-    """Post a hello; where the first POST would end pfdcm, a GET, which is answered too, with status false."""
-    method, body = ("POST", _HELLO) if run.is_forever else ("GET", "")
+    """Post a hello; where the first POST would end pfdcm, or nobody is heard without a token, a GET of a page that
+    needs none: it is answered too, whatever it says."""
+    is_hello = run.is_forever and not run.needs_token
+    method, path, body = ("POST", "/", _HELLO) if is_hello else ("GET", _OPEN_PAGE, "")
     host = _reachable(run.host)
     request = (
-        f"{method} / HTTP/1.1\r\nHost: pfdcm\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        f"{method} {path} HTTP/1.1\r\nHost: pfdcm\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     ).encode("ascii")
     try:
-        with socket.create_connection((host, run.port), timeout=timeout_seconds) as connection:
-            connection.sendall(request)
-            answer = b""
-            while len(answer) < _REPLY_MAX_BYTES and (part := connection.recv(_REPLY_MAX_BYTES)):
-                answer += part
+        answer = _ask(run, host, request, timeout_seconds)
         # the JSON is last, whichever the framing: behind two headers, one or none
         reply = json.loads(answer.rpartition(b"\r\n\r\n")[2])
     except (OSError, ValueError) as error:
         raise StorageFault(f"pfdcm does not answer on {host}, port {run.port}.", cause=str(error)) from error
-    if not isinstance(reply, dict) or reply.get("status") is not run.is_forever:
+    if not isinstance(reply, dict) or (is_hello and reply.get("status") is not True):
         raise StorageFault(f"What answers on {host}, port {run.port} is not pfdcm.")
+
+
+def _ask(run: Run, host: str, request: bytes, timeout_seconds: float) -> bytes:
+    """The answer of the port, whole. Raises: OSError.
+
+    A port that wants a certificate of its callers hears nobody here; in TLS 1.3 its own part of the handshake has come
+    by the time it finds that out, and is answer enough (RFC 8446 section 2).
+    """
+    with (
+        socket.create_connection((host, run.port), timeout=timeout_seconds) as plain,
+        _encrypted(plain) if run.is_tls else plain as connection,
+    ):
+        if run.needs_certificate:
+            return _TAKEN_FOR_AN_ANSWER
+        connection.sendall(request)
+        answer = b""
+        while len(answer) < _REPLY_MAX_BYTES and (part := connection.recv(_REPLY_MAX_BYTES)):
+            answer += part
+        return answer
+
+
+def _encrypted(plain: socket.socket) -> ssl.SSLSocket:
+    """Encrypted, with whoever is there: nothing secret is said, and the certificate is made out to another name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(plain)
 
 
 def _reachable(host: str) -> str:

@@ -28,7 +28,8 @@ _MAX_BYTES = 4096
 class Run:
     """One run of pfdcm: the address it listens on, its process id, when it began (s since 1970), and what it is to do.
 
-    is_forever is false when the first POST ends it; starts_listener is true when it was started with --startlistener.
+    is_forever is false when the first POST ends it; starts_listener is true when it was started with --startlistener;
+    is_tls when the port speaks HTTPS; needs_token and needs_certificate when callers need one.
     """
 
     host: str
@@ -37,6 +38,9 @@ class Run:
     began: float
     is_forever: bool
     starts_listener: bool
+    is_tls: bool = False
+    needs_token: bool = False
+    needs_certificate: bool = False
 
 
 @contextmanager
