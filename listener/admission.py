@@ -48,6 +48,8 @@ FULL = Refusal("full", _TRANSIENT, _PRESENTATION, _LIMIT, "local limit exceeded"
 CALLED_AE = Refusal("called_ae", _PERMANENT, _USER, _CALLED_AE, "called AE title not recognised")
 CALLING_AE = Refusal("calling_ae", _PERMANENT, _USER, _CALLING_AE, "calling AE title not recognised")
 
+TLS = Refusal("tls", 0, 0, 0, "TLS has not come about")
+
 
 @dataclass(frozen=True)
 class TitleRules:

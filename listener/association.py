@@ -48,12 +48,16 @@ _EVENT_OF_PDU = {
 }
 
 
+_BEFORE_ASSOCIATION = frozenset({State.AWAITING_ASSOCIATE_RQ, State.AWAITING_LOCAL_ASSOCIATE_RESPONSE})
 _ANY_TITLES = TitleRules()
 _EVERYTHING = Served()
 
 
 class Association:
-    """The protocol of one connection, from its opening to its end."""
+    """The protocol of one connection, from its opening to its end.
+
+    `is_foreign`: what came instead of an A-ASSOCIATE-RQ is none, or is not even DICOM.
+    """
 
     def __init__(
         self,
@@ -78,6 +82,7 @@ class Association:
         self._move(Event.CONNECTED)
         self.called_ae = ""
         self.calling_ae = ""
+        self.is_foreign = False
 
     @property
     def state(self) -> State:
@@ -112,6 +117,7 @@ class Association:
                     return
         except PeerError as error:
             self._is_reader_lost = True
+            self.is_foreign = self._state in _BEFORE_ASSOCIATION
             yield from self._fail(Event.INVALID_PDU, error)
 
     def respond(self, status: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from listener.config import Config, read_config
 from listener.doorkeeper import Doorkeeper
@@ -20,6 +21,9 @@ from listener.privileges import let_write, make_directories, take_on
 from listener.report import Report
 from listener.server import Server, listening_socket
 from listener.storage import Storage, open_receipts
+
+if TYPE_CHECKING:
+    from listener.tls import TlsDoor
 
 _EPILOG = """\
 The listening socket is file descriptor 0 when that is one (supervisord's fcgi-program hands it over, and any number
@@ -82,11 +86,12 @@ def _serve(config: Config) -> int:
     pause = partial(pause_and_report, report)
     doorkeeper = until_done(lambda: Doorkeeper(config), pause)
     receipts = until_done(lambda: open_receipts(config), pause)
+    tls = until_done(lambda: _open_tls(config), pause)
     until_done(lambda: make_directories(config), pause)
     let_write(config, receipts.directory_fd)
     take_on(config)
     storage = Storage(config, until_done(lambda: open_archive(config), pause), receipts)
-    server = Server(listening, doorkeeper, report, storage)
+    server = Server(listening, doorkeeper, report, storage, tls)
     address = listening.getsockname()
     log.info(
         "%s: listening on %s, %s; images go to %s",
@@ -105,6 +110,16 @@ def _serve(config: Config) -> int:
             signal.signal(number, handler)
     log.info("%s: ended", config.service)
     return 0
+
+
+def _open_tls(config: Config) -> TlsDoor | None:
+    """Raises: OSError: the files cannot be used."""
+    if not config.tls_certificate:
+        return None
+    # Not without need: OpenSSL takes 4 MB.
+    from listener.tls import TlsDoor  # noqa: PLC0415
+
+    return TlsDoor(config)
 
 
 def _wake_only(_number: int, _frame: FrameType | None) -> None:

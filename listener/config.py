@@ -19,6 +19,8 @@ from listener.runlog import SAID_BY_DEFAULT
 
 DURABLE = "durable"
 WRITTEN = "written"
+BCP_195 = "bcp195"
+TLS_1_3 = "tls13"
 
 
 def _key(
@@ -59,6 +61,15 @@ class Config:
     )
     max_image_bytes: int = _key(
         8_589_934_592, "bytes", "a larger image is read to its end, dropped and refused", minimum=1024
+    )
+    tls_certificate: str = _key("", "file", "PEM, with the chain: peers must speak TLS; none: they must not")
+    tls_key: str = _key("", "file", "PEM, its private key, not encrypted; none: in the certificate's file")
+    tls_ca: str = _key("", "file", "PEM: peers need a certificate that one of these has signed; none: they need none")
+    tls_profile: str = _key(
+        BCP_195,
+        "",
+        "bcp195: TLS 1.2 and 1.3 (DICOM PS3.15 section B.12); tls13: TLS 1.3 alone",
+        choices=(BCP_195, TLS_1_3),
     )
     min_free_bytes: int = _key(
         16_777_216,
@@ -160,7 +171,10 @@ def read_config(file: Path | None, options: Mapping[str, Any]) -> Config:
         if key not in table:
             raise ConfigurationFault(f"there is no key {key!r}; --help lists them")
         values[key] = _checked(key, value, type(table[key].default), table[key].metadata)
-    return Config(**values)
+    config = Config(**values)
+    if (config.tls_key or config.tls_ca) and not config.tls_certificate:
+        raise ConfigurationFault("tls_key and tls_ca need tls_certificate")
+    return config
 
 
 def _checked(key: str, value: object, kind: type, table: Mapping[str, Any]) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import socket
-import struct
 import time
 from collections.abc import Iterable
 
@@ -16,19 +16,28 @@ from listener.messages import Echoed, Refused, StoreBegun, StoreData, StoreEnded
 from listener.receipts import Sender
 from listener.runlog import printable
 from listener.storage import Storage
+from listener.timelimits import EncryptedLimits, PlainLimits, TimeLimits
 
 _LOG = logging.getLogger("listener.connection")
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
-_TIMEVAL = struct.Struct("ll")
 
 
 class Connection:
     """Serves one peer until the association and the connection are over."""
 
-    def __init__(self, sock: socket.socket, peer: str, storage: Storage, refusal: Refusal | None = None) -> None:
-        """refusal: why the peer will not be let in, whatever it proposes."""
+    def __init__(
+        self,
+        sock: socket.socket,
+        peer: str,
+        storage: Storage,
+        refusal: Refusal | None = None,
+        *,
+        is_encrypted: bool = False,
+    ) -> None:
+        """refusal: why the peer will not be let in, whatever it proposes. is_encrypted: sock is an SSLSocket."""
         config = storage.config
         self._socket = sock
+        self._limits: TimeLimits = EncryptedLimits(sock) if is_encrypted else PlainLimits(sock)
         self._peer = peer
         self._config = config
         self._intake = Intake(storage, peer)
@@ -50,7 +59,7 @@ class Connection:
         """Receive until it is over. The socket is closed on return, the images' series let go of."""
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self._config.idle_timeout_seconds))
+            self._limits.limit_send(self._config.idle_timeout_seconds)
             self._receive_all()
         except OSError as error:
             self._take(self._association.lose_connection())
@@ -69,7 +78,10 @@ class Connection:
                 sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
             try:
                 size = sock.recv_into(buffer)
-            except BlockingIOError:
+            except (BlockingIOError, TimeoutError) as error:
+                if error.errno == errno.ETIMEDOUT:
+                    # Not our limit: the network has given the peer up.
+                    raise
                 self._expire()
                 continue
             if not size:
@@ -87,7 +99,7 @@ class Connection:
     def _send_output(self) -> None:
         output = self._association.take_output()
         if output:
-            self._socket.sendall(output)
+            self._limits.send(output)
 
     def _set_timeout(self) -> None:
         """How long the next receive may take: ARTIM counts as a whole, idleness from the last byte."""
@@ -99,7 +111,7 @@ class Connection:
         else:
             self._artim_deadline = None
             seconds = min(self._config.idle_timeout_seconds, self._deadline - now)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(max(seconds, 0.001)))
+        self._limits.limit_receive(max(seconds, 0.001))
 
     def _expire(self) -> None:
         """A time has run out: ARTIM, idleness, or the association's as a whole."""
@@ -135,7 +147,3 @@ class Connection:
                     _LOG.debug("%s: %s to %s", self._peer, printable(calling_ae), printable(called_ae))
                 case Ended(outcome):
                     self.tally.outcome = outcome
-
-
-def _timeval(seconds: float) -> bytes:
-    return _TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))

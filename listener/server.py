@@ -9,11 +9,11 @@ import select
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from listener.admission import FULL, Refusal
+from listener.admission import FULL, TLS, Refusal
 from listener.config import Config
 from listener.doorkeeper import NO_ENTRY, Doorkeeper
 from listener.report import Report
@@ -23,6 +23,7 @@ from listener.storage import Storage
 
 if TYPE_CHECKING:
     from listener.connection import Connection
+    from listener.tls import TlsDoor
 
 _LOG = logging.getLogger("listener.server")
 _BACKLOG = 512
@@ -38,6 +39,7 @@ _LAST_SECONDS = 5.0
 _REPORT_SECONDS = 1.0
 # A line for each refused connection would be as dear as a connection to who scans ports; the report counts them all.
 _REFUSAL_LINES_A_SECOND = 10
+_NO_DICOM = "protocol"
 
 
 @dataclass
@@ -53,7 +55,14 @@ class _Open:
 class Server:
     """One worker of one service."""
 
-    def __init__(self, listening: socket.socket, doorkeeper: Doorkeeper, report: Report, storage: Storage) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        doorkeeper: Doorkeeper,
+        report: Report,
+        storage: Storage,
+        tls: TlsDoor | None = None,
+    ) -> None:
         """Everything that is given here is closed when `serve` ends."""
         self._config = storage.config
         self._listening = listening
@@ -61,6 +70,7 @@ class Server:
         self._report = report
         self._refusal_lines = (0.0, 0)
         self._storage = storage
+        self._tls = tls
         self._archive = storage.archive
         self._mutex = threading.Lock()
         self._open: dict[threading.Thread, _Open] = {}
@@ -168,10 +178,14 @@ class Server:
 
     def _run(self, opened: _Open, peer: str, entry: int) -> None:
         try:
+            if self._tls is not None and not self._secure(self._tls, opened, peer):
+                return
             # Not before the first peer: what negotiates and reads images takes 20 MB and a quarter of a second.
             from listener.connection import Connection  # noqa: PLC0415
 
-            connection = Connection(opened.socket, peer, self._storage, opened.refusal)
+            connection = Connection(
+                opened.socket, peer, self._storage, opened.refusal, is_encrypted=self._tls is not None
+            )
             opened.connection = connection
             connection.serve()
             self._count(opened, connection)
@@ -179,6 +193,20 @@ class Server:
         finally:
             opened.socket.close()
             self._let_go(threading.current_thread(), entry)
+
+    def _secure(self, tls: TlsDoor, opened: _Open, peer: str) -> bool:
+        """Bring the connection's TLS about, within the time for an A-ASSOCIATE-RQ. Returns: whether it has come."""
+        try:
+            opened.socket = sock = tls.wrap(opened.socket)
+            sock.settimeout(self._config.artim_seconds)
+            sock.do_handshake()
+        except OSError as error:
+            # A peer that was to be refused anyway has been counted.
+            if opened.refusal is None:
+                self._report.count_refused(TLS.word)
+            self._write_refusal(peer, replace(TLS, text=f"TLS: {tls.explain(error)}"))
+            return False
+        return True
 
     def _let_go(self, thread: threading.Thread, entry: int) -> None:
         self._doorkeeper.leave(entry)
@@ -191,6 +219,8 @@ class Server:
         refusal = connection.association.refusal
         if refusal is not None and opened.refusal is None:
             self._report.count_refused(refusal.word)
+        if connection.association.is_foreign:
+            self._report.count_refused(_NO_DICOM)
         for word, count in connection.tally.refused_by.items():
             self._report.count_refused(word, count)
 
@@ -206,11 +236,12 @@ class Server:
         )
 
     def _write_refusal(self, peer: str, refusal: Refusal) -> None:
-        second, count = self._refusal_lines
         now = time.monotonic()
-        self._refusal_lines = (now, 1) if now - second >= 1 else (second, count + 1)
+        with self._mutex:
+            second, count = self._refusal_lines
+            second, count = self._refusal_lines = (now, 1) if now - second >= 1 else (second, count + 1)
         said = self._config.log_on_failure
-        if said and self._refusal_lines[1] <= _REFUSAL_LINES_A_SECOND:
+        if said and count <= _REFUSAL_LINES_A_SECOND:
             when = datetime.now().astimezone()
             self._append(format_refusal(now=when, service=self._config.service, peer=peer, why=refusal.text, said=said))
 
@@ -263,7 +294,8 @@ class Server:
             left = list(self._open.values())
             for each in left:
                 try:
-                    each.socket.shutdown(socket.SHUT_RDWR)
+                    # An encrypted one's own would forget its keys while its thread still uses them.
+                    socket.socket.shutdown(each.socket, socket.SHUT_RDWR)
                 except OSError:
                     continue
         if left:

@@ -178,6 +178,25 @@ _OURS = [
     _ours("idle_timeout", one(values.seconds), "300", "seconds without a byte from the peer"),
     _ours("max_image_bytes", one(values.size(1024)), "8G", "a larger image is refused: out of resources"),
     _ours(
+        "tls_certificate",
+        one(values.directory),
+        "none",
+        "a PEM file with the certificate and its chain: peers must speak TLS; read again when it changes",
+    ),
+    _ours("tls_key", one(values.directory), "tls_certificate's file", "a PEM file with its private key, not encrypted"),
+    _ours(
+        "tls_ca",
+        one(values.directory),
+        "none",
+        "a PEM file: peers need a certificate that one of these authorities has signed",
+    ),
+    _ours(
+        "tls_profile",
+        one(values.choice("bcp195", "tls13")),
+        "bcp195",
+        "bcp195: TLS 1.2 and 1.3, forward secret suites (DICOM PS3.15 section B.12); tls13: TLS 1.3 alone",
+    ),
+    _ours(
         "min_free_bytes",
         one(values.size(0)),
         "16M",
@@ -211,9 +230,6 @@ _OURS = [
 
 ATTRIBUTES: Mapping[str, AttributeRow] = {row.name: row for row in [*_ROWS, *_OURS]}
 """Attribute name -> its row, in the order of the manual."""
-
-TLS_PREFIX = "tls_"
-TLS_REASON = "TLS is not in this version; put the listener behind a TLS proxy"
 
 CUMULATIVE = frozenset(row.name for row in ATTRIBUTES.values() if row.is_set) | {
     "disabled",

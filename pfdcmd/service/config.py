@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from pfdcmd.errors import ParameterFault, ServiceFileFault
-from pfdcmd.service.attributes import ATTRIBUTES, TLS_PREFIX, TLS_REASON, Side
+from pfdcmd.service.attributes import ATTRIBUTES, Side
 from pfdcmd.service.values import Value, directory
 
 DEFAULT_DRAIN_SECONDS = 60
@@ -53,6 +53,7 @@ _DOOR_KEYS = frozenset(
         "only_from",
         "per_source",
         "require_called_ae",
+        "tls_certificate",
     )
 )
 
@@ -153,8 +154,6 @@ def _refuse(declaration: Declaration, line: int, reason: str) -> NoReturn:
 
 def _interpret(declaration: Declaration, name: str, attribute: Attribute) -> Value | None:
     row = ATTRIBUTES.get(name)
-    if row is None and name.startswith(TLS_PREFIX):
-        _refuse(declaration, attribute.line, f"{name} cannot be honoured: {TLS_REASON}")
     if row is None:
         _refuse(declaration, attribute.line, f"there is no attribute {name!r}")
     if row.side is Side.REFUSED:
@@ -180,6 +179,9 @@ def _listener_options(declaration: Declaration, values: Mapping[str, Value | Non
     if options.get("require_called_ae") and "ae_titles" not in options:
         line = declaration.attributes["require_called_ae"].line
         _refuse(declaration, line, "require_called_ae needs ae_title")
+    for name in ("tls_key", "tls_ca", "tls_profile"):
+        if name in options and "tls_certificate" not in options:
+            _refuse(declaration, declaration.attributes[name].line, f"{name} needs tls_certificate")
     if "ae_titles" in options:
         options.setdefault("require_called_ae", True)
     return options

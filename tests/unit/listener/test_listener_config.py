@@ -50,3 +50,9 @@ def test_every_key_says_its_unit_and_why():
     for each in fields(Config):
         assert each.metadata["why"]
         assert each.metadata["unit"] or each.metadata["choices"]
+
+
+@pytest.mark.parametrize("key", ["tls_key", "tls_ca"])
+def test_a_key_without_a_certificate_is_refused(key):
+    with pytest.raises(ConfigurationFault, match="tls_certificate"):
+        read_config(None, {key: "/etc/x.pem"})
