@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import struct
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -42,23 +44,40 @@ def image(number: int, *, series: int = 0) -> Image:
     )
 
 
+def fingerprint(image: Image) -> bytes:
+    """What tells whether an image is another; some ten thousand images would not fit into memory themselves."""
+    digest = hashlib.blake2b(f"{image.sop_class} {image.transfer_syntax} ".encode(), digest_size=16)
+    digest.update(image.data_set)
+    return digest.digest()
+
+
 def find(data_dir: Path) -> dict[str, Path]:
     """What is filed below the directory, by SOPInstanceUID, which is the last part of a file's name."""
     return {file.name.rpartition("-")[2].removesuffix(".dcm"): file for file in data_dir.rglob("*.dcm")}
 
 
-def faults(sent: Mapping[str, Image], wanted: Iterable[str], data_dir: Path) -> list[str]:
-    """What is wrong with the wanted instances: not there, or other bytes than were sent. Empty when all is well."""
+def faults(sent: Mapping[str, bytes], wanted: Iterable[str], data_dir: Path) -> list[str]:
+    """What is wrong with the wanted instances: not there, or other bytes than were sent. Empty when all is well.
+
+    sent: fingerprints by SOPInstanceUID.
+    """
     filed = find(data_dir)
     return [f"{uid}: {fault}" for uid in wanted if (fault := _fault(sent[uid], filed.get(uid)))]
 
 
-def _fault(image: Image, file: Path | None) -> str:
+def _fault(sent: bytes, file: Path | None) -> str:
     if file is None:
         return "acknowledged, and not there"
-    return "" if image_of_file(file) == image else "not what was sent"
+    return "" if fingerprint(image_of_file(file)) == sent else "not what was sent"
 
 
-def broken(sent: Mapping[str, Image], data_dir: Path) -> list[str]:
+def broken(sent: Mapping[str, bytes], data_dir: Path) -> list[str]:
     """What of all that is filed is not one of the images sent, byte by byte: acknowledged or not, nothing may be."""
     return [str(file) for uid, file in find(data_dir).items() if _fault(sent[uid], file)]
+
+
+def large(number: int, size_bytes: int, *, series: int = 0) -> Image:
+    """An MR image with that many bytes, an even number, of trailing padding (FFFC,FFFC), PS3.5 section 7.2."""
+    small = image(3 * number + 1, series=series)
+    padding = struct.pack("<HH2s2xI", 0xFFFC, 0xFFFC, b"OB", size_bytes) + bytes(size_bytes)
+    return Image(small.sop_class, small.sop_instance, small.transfer_syntax, small.data_set + padding)

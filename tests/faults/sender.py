@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from bench.lean import Image, encode, store_each
 
+from .images import fingerprint
+
 HOST = "127.0.0.1"
 _IMAGES_OF_AN_ASSOCIATION = 8
 _ANSWER_SECONDS = 30
@@ -23,8 +25,8 @@ class Sender(threading.Thread):
         self._port = port
         self._images: Iterator[Image] = iter(images)
         self._stopping = threading.Event()
-        # what was ever begun, by SOPInstanceUID
-        self.sent: dict[str, Image] = {}
+        # fingerprints of what was ever begun, by SOPInstanceUID
+        self.sent: dict[str, bytes] = {}
         self.acknowledged: list[str] = []
         self.refused: Counter[int] = Counter()
         self.cut_off = 0
@@ -39,7 +41,7 @@ class Sender(threading.Thread):
             pending += itertools.islice(self._images, _IMAGES_OF_AN_ASSOCIATION - len(pending))
             if not pending:
                 return
-            self.sent |= {each.sop_instance: each for each in pending}
+            self.sent |= {each.sop_instance: fingerprint(each) for each in pending}
             done = 0
             try:
                 for status in store_each(HOST, self._port, encode(pending), _ANSWER_SECONDS):

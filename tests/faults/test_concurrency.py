@@ -6,7 +6,7 @@ import threading
 from bench.lean import encode, store_each
 from integration.listenerprocess import running_workers, wait_for
 
-from .images import broken, find, image
+from .images import broken, find, fingerprint, image
 
 ASSOCIATIONS = 64
 OWN = 4
@@ -65,7 +65,7 @@ class Crowd:
             + [image(1000 + 10 * each + 9)]
             for each in range(ASSOCIATIONS)
         ]
-        self.sent = {each.sop_instance: each for images in self.sets for each in images}
+        self.sent = {each.sop_instance: fingerprint(each) for images in self.sets for each in images}
         self.failed = []
         self._port = port
         self._begun, self._done = threading.Barrier(ASSOCIATIONS), threading.Barrier(ASSOCIATIONS)
