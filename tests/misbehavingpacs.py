@@ -62,7 +62,8 @@ class MisbehavingPacs:
         self.requests: list[Request] = []
         self.sent: list[str] = []
         """SOPInstanceUIDs that somebody took, in order; one that was sent twice is there twice."""
-        self.cancels = 0
+        self._cancelled_finds = 0
+        self._retrieves: list[Retrieve] = []
         self.associations = 0
         self.ended = threading.Event()
         self.sockets: list[socket.socket] = []
@@ -81,6 +82,11 @@ class MisbehavingPacs:
     @property
     def peer(self) -> Peer:
         return parse_peer(self.entry)
+
+    @property
+    def cancels(self) -> int:
+        """How many requests it has ended because it was told to."""
+        return self._cancelled_finds + sum(retrieve.is_cancelled for retrieve in self._retrieves)
 
     def asked(self, kind: str) -> list[Request]:
         """The requests of one kind, in order."""
@@ -105,7 +111,7 @@ class MisbehavingPacs:
             groups = groups[: len(groups) // 2]
         for group in groups:
             if event.is_cancelled and not behaviour.ignores_cancel:
-                self.cancels += 1
+                self._cancelled_finds += 1
                 yield _CANCELLED, None
                 return
             yield _PENDING, _match(identifier, group, behaviour, request.level)
@@ -135,10 +141,10 @@ class MisbehavingPacs:
     @contextlib.contextmanager
     def _retrieving(self, event: evt.Event, primitive: type, request: Request) -> Iterator[Retrieve]:
         retrieve = Retrieve(event, primitive, request, self.behaviour_of_retrieve(), self.sent, self.ended)
+        self._retrieves.append(retrieve)
         try:
             yield retrieve
         finally:
-            self.cancels += retrieve.is_cancelled
             retrieve.say_no_more()
 
     def behaviour_of_retrieve(self) -> Behaviour:

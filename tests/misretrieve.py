@@ -61,7 +61,7 @@ class Retrieve:
                 self.is_cancelled = True
                 self.respond(_CANCELLED)
                 return
-            if not self._event.assoc.is_established:
+            if self._is_gone():
                 return
             if behaviour.image_seconds:
                 self._ended.wait(behaviour.image_seconds)
@@ -110,8 +110,13 @@ class Retrieve:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.shutdown(socket.SHUT_RDWR)
 
+    def _is_gone(self) -> bool:
+        """Whether the other side has ended the association, which pynetdicom looks at only between two requests."""
+        association = self._event.assoc
+        return not association.is_established or association.acse.is_aborted() or self._ended.is_set()
+
     def _stall(self) -> None:
-        while self._event.assoc.is_established and not self._ended.wait(0.01):
+        while not self._is_gone() and not self._ended.wait(0.01):
             if self._event.is_cancelled and not self._behaviour.ignores_cancel:
                 self.is_cancelled = True
                 self.respond(_CANCELLED)

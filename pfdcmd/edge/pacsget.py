@@ -67,8 +67,10 @@ class GettingLink:
         outcome = get(self._link, keys, told)
         if self._undeliverable is None:
             return outcome
+        fault = self._undeliverable
+        to = f"{self._receiver.called_ae} at {self._receiver.host}:{self._receiver.port}"
         return replace(
-            outcome_of_fault(self._undeliverable),
+            outcome_of_fault(PacsFault(f"Our listener {to} did not take an image: {fault.cause or fault.message}")),
             status=outcome.status,
             counts=outcome.counts,
             failed_instances=outcome.failed_instances,

@@ -1,0 +1,276 @@
+"""retrieve: progress, levels, batches, cancelling, what the PACS gets wrong, and C-GET passed on to a listener."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from misbehavingpacs import CALLING_AE, HOST, STUDY_FIND, STUDY_MOVE, Behaviour, misbehaving_pacs
+from pydicom.uid import ExplicitVRLittleEndian
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import CTImageStorage
+from studyimages import instance_uid, series_uid, study_images, study_uid
+
+from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.errors import ParameterFault
+from pfdcmd.names import AETitle, Port
+from pfdcmd.pacs.delivery import Delivery
+from pfdcmd.pacs.selection import Selection
+from pfdcmd.settings import Settings
+
+SETTINGS = Settings(pacs_connect_seconds=2, pacs_association_seconds=2, pacs_response_seconds=5, pacs_query_seconds=20)
+STUDY = Selection(study_uid())
+IMAGES = study_images(series=2, images=6)
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left():
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 10
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not left
+
+
+class Receiver:
+    """A storage SCP: what it got, byte for byte, and whose it was said to be."""
+
+    def __init__(self):
+        self.received = {}
+        self.originators = set()
+        self.status = 0x0000
+        self.sockets = []
+        self.port = 0
+
+    def take(self, event):
+        request = event.request
+        self.received[str(request.AffectedSOPInstanceUID)] = request.DataSet.getvalue()
+        self.originators.add((request.MoveOriginatorApplicationEntityTitle, request.MoveOriginatorMessageID))
+        return self.status
+
+    @property
+    def delivery(self):
+        return Delivery(HOST, Port(self.port), AETitle(CALLING_AE))
+
+
+@contextlib.contextmanager
+def receiving():
+    receiver = Receiver()
+    entity = AE(CALLING_AE)
+    entity.add_supported_context(CTImageStorage, ExplicitVRLittleEndian)
+    handlers = [
+        (evt.EVT_C_STORE, receiver.take),
+        (evt.EVT_CONN_OPEN, lambda event: receiver.sockets.append(event.assoc.dul.socket.socket)),
+    ]
+    server = entity.start_server((HOST, 0), block=False, evt_handlers=handlers)
+    receiver.port = server.server_address[1]
+    try:
+        yield receiver
+    finally:
+        deadline = time.monotonic() + 10
+        while entity.active_associations and time.monotonic() < deadline:
+            time.sleep(0.01)
+        server.shutdown()
+        for accepted in receiver.sockets:
+            accepted.close()
+
+
+@contextlib.contextmanager
+def site(behaviour=None, images=None, **how):
+    with (
+        receiving() as receiver,
+        misbehaving_pacs(
+            IMAGES if images is None else images, behaviour, destinations={CALLING_AE: (HOST, receiver.port)}, **how
+        ) as pacs,
+    ):
+        yield pacs, receiver
+
+
+def retrieve(pacs, selection=STUDY, *, told=None, receiver=None, settings=SETTINGS):
+    """By C-GET when there is a receiver to deliver to, else by C-MOVE."""
+    peer = replace(pacs.peer, prefers_get=receiver is not None)
+    delivery = receiver.delivery if receiver is not None else None
+
+    async def run():
+        note = told.append if told is not None else lambda _: None
+        return await PacsNet(settings).retrieve(peer, selection, note, deliver_to=delivery)
+
+    return asyncio.run(run())
+
+
+def counts_of(outcome):
+    return outcome.counts.completed, outcome.counts.failed, outcome.counts.warning
+
+
+@pytest.mark.parametrize("by_get", [False, True])
+def test_all_images_come_and_each_count_is_told(by_get):
+    told = []
+    with site() as (pacs, receiver):
+        outcome = retrieve(pacs, told=told, receiver=receiver if by_get else None)
+    assert outcome.is_success
+    assert (outcome.status, counts_of(outcome), outcome.study_uid) == (0x0000, (12, 0, 0), study_uid())
+    assert len(receiver.received) == 12
+    completed = [counts.completed for counts in told]
+    assert completed == sorted(completed)
+    assert completed[-1] == 12
+    assert receiver.originators == {(CALLING_AE, outcome.message_id)}
+    assert [request.kind for request in pacs.requests if request.kind != "find"] == ["get" if by_get else "move"]
+
+
+def test_images_come_by_c_get_as_the_pacs_has_them():
+    with site() as (pacs, receiver):
+        retrieve(pacs, receiver=receiver)
+    for image in IMAGES:
+        assert image.PixelData in receiver.received[image.SOPInstanceUID]
+
+
+@pytest.mark.parametrize("by_get", [False, True])
+def test_series_and_images_are_asked_for_at_their_levels(by_get):
+    with site() as (pacs, receiver):
+        way = receiver if by_get else None
+        assert counts_of(retrieve(pacs, Selection(study_uid(), series_uid(2)), receiver=way)) == (6, 0, 0)
+        wanted = (instance_uid(2, 1), instance_uid(5, 1))
+        outcome = retrieve(pacs, Selection(study_uid(), series_uid(1), wanted), receiver=way)
+    assert counts_of(outcome) == (2, 0, 0)
+    assert pacs.sent[-2:] == list(wanted)
+
+
+def test_many_images_are_asked_for_in_batches_on_one_association():
+    images = study_images(series=1, images=450)
+    missing = tuple(image.SOPInstanceUID for image in images[::2])
+    told = []
+    behaviour = Behaviour(drops_every=1)
+    with site(behaviour, images) as (pacs, _):
+        outcome = retrieve(pacs, Selection(study_uid(), series_uid(1), missing), told=told)
+    assert [len(request.instances) for request in pacs.asked("move")] == [200, 25]
+    assert pacs.associations == 1
+    assert outcome.counts.completed == told[-1].completed == 225
+
+
+def test_batches_end_with_the_first_that_is_refused():
+    missing = tuple(instance_uid(number, 1) for number in range(1, 402))
+    with site(Behaviour(refused_levels={"IMAGE": 0xA900})) as (pacs, _):
+        outcome = retrieve(pacs, Selection(study_uid(), series_uid(1), missing))
+    assert len(pacs.asked("move")) == 1
+    assert outcome.refuses_request
+    assert outcome.status == 0xA900
+
+
+@pytest.mark.parametrize("by_get", [False, True])
+def test_failed_images_are_named_as_the_pacs_names_them(by_get):
+    with site(Behaviour(fails_every=5)) as (pacs, receiver):
+        outcome = retrieve(pacs, receiver=receiver if by_get else None)
+    assert (outcome.is_success, outcome.status, counts_of(outcome)) == (False, 0xB000, (10, 2, 0))
+    assert outcome.failed_instances == (instance_uid(5, 1), instance_uid(4, 2))
+
+
+def test_success_with_failures_and_success_with_nothing_are_errors():
+    with site(Behaviour(fails_every=5, denies_failures=True)) as (pacs, _):
+        outcome = retrieve(pacs)
+        assert (outcome.is_success, outcome.status, counts_of(outcome)) == (False, 0x0000, (10, 2, 0))
+    with site(Behaviour(sends_nothing=True)) as (pacs, _):
+        outcome = retrieve(pacs)
+    assert (outcome.is_success, outcome.refuses_request, counts_of(outcome)) == (False, False, (0, 0, 0))
+
+
+@pytest.mark.parametrize("by_get", [False, True])
+@pytest.mark.parametrize("cuts", [False, True])
+def test_a_pacs_that_breaks_off_in_the_middle(cuts, by_get):
+    with site(Behaviour(breaks_off_after=4, cuts_connection=cuts)) as (pacs, receiver):
+        outcome = retrieve(pacs, receiver=receiver if by_get else None)
+    assert (outcome.is_success, outcome.status) == (False, None)
+    assert "broke off" in outcome.error
+    assert len(receiver.received) == 4
+
+
+@pytest.mark.parametrize("by_get", [False, True])
+def test_a_pacs_that_stalls(by_get):
+    with site(Behaviour(stalls_after=3)) as (pacs, receiver):
+        outcome = retrieve(
+            pacs, receiver=receiver if by_get else None, settings=replace(SETTINGS, pacs_response_seconds=1)
+        )
+    assert outcome.status is None
+    assert "did not answer within 1 s" in outcome.error
+    assert len(receiver.received) == 3
+
+
+def test_without_counts():
+    with site(Behaviour(reports_counts=False)) as (pacs, _):
+        outcome = retrieve(pacs)
+    assert outcome.is_success
+    assert counts_of(outcome) == (None, None, None)
+
+
+@pytest.mark.parametrize("by_get", [False, True])
+@pytest.mark.parametrize("ignores", [False, True])
+def test_cancelling_tells_the_pacs_and_breaks_off_when_it_does_not_listen(ignores, by_get):
+    async def run(pacs, receiver):
+        peer = replace(pacs.peer, prefers_get=by_get)
+        some = asyncio.Event()
+        task = asyncio.ensure_future(
+            PacsNet(SETTINGS).retrieve(peer, STUDY, lambda _: some.set(), deliver_to=receiver.delivery)
+        )
+        await asyncio.wait_for(some.wait(), 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    # Slow enough that it cannot have finished; the end of a PACS that does not listen is the end of the association.
+    with site(Behaviour(image_seconds=0.5, ignores_cancel=ignores)) as (pacs, receiver):
+        asyncio.run(run(pacs, receiver))
+        assert pacs.cancels == (0 if ignores else 1)
+    assert len(pacs.sent) < len(IMAGES)
+
+
+def test_a_pacs_without_c_get_is_moved_from():
+    with site(serves=[STUDY_FIND, STUDY_MOVE]) as (pacs, receiver):
+        outcome = retrieve(pacs, receiver=receiver)
+    assert outcome.is_success
+    assert [request.kind for request in pacs.requests][-1] == "move"
+
+
+def test_the_listeners_status_is_given_to_the_pacs():
+    with site() as (pacs, receiver):
+        receiver.status = 0xA700
+        outcome = retrieve(pacs, receiver=receiver)
+    assert counts_of(outcome) == (0, 12, 0)
+    assert len(outcome.failed_instances) == 12
+
+
+def test_a_listener_that_is_down_ends_the_c_get_and_is_named():
+    with site() as (pacs, _):
+        nowhere = Receiver()
+        nowhere.port = 1
+        outcome = retrieve(pacs, receiver=nowhere)
+    assert not outcome.is_success
+    assert "CHIPS at 127.0.0.1:1 did not take an image: Connection refused" in outcome.error
+    assert pacs.cancels == 1
+
+
+def test_a_pacs_with_one_association_at_a_time_is_asked_in_turn():
+    async def run(pacs, receiver):
+        net = PacsNet(SETTINGS)
+        peer = replace(pacs.peer, max_associations=1)
+        series = [Selection(study_uid(), series_uid(number)) for number in (1, 2)]
+        return await asyncio.gather(*(net.retrieve(peer, one, lambda _: None) for one in series), net.echo(peer))
+
+    with site(max_associations=1) as (pacs, receiver):
+        first, second, _ = asyncio.run(run(pacs, receiver))
+    assert first.is_success
+    assert second.is_success
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [Selection("*"), Selection("1.2", ""), Selection("1.2", "1.*"), Selection("1.2", None, ("1.2.3",))],
+)
+def test_what_would_select_more_than_meant_is_not_sent(selection):
+    with misbehaving_pacs([]) as pacs:
+        with pytest.raises(ParameterFault):
+            retrieve(pacs, selection)
+        assert not pacs.associations
