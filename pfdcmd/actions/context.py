@@ -6,7 +6,7 @@ asked of a port below, which `pfdcmd.app` fills with the real thing and unit tes
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -176,8 +176,10 @@ class ListenersPort(Protocol):
         """Hold off other changes while a service is declared, written and applied."""
         ...
 
-    async def reload(self) -> Reload:
+    async def reload(self, renewed: Iterable[str] = ()) -> Reload:
         """Make what runs what the service files declare; return once what has begun serves. Within `exclusive`.
+
+        The services of these names get new workers though nothing about them has changed; the old ones finish.
 
         Raises: ServiceFault, StorageFault: it could not be tried at all.
         """
@@ -193,6 +195,14 @@ class ListenersPort(Protocol):
 
         Raises: ServiceFault, StorageFault: why not; nothing has changed then.
         """
+        ...
+
+    async def drained(self, name: str) -> bool:
+        """Wait until the service has no process left; false when its drain_seconds were not enough."""
+        ...
+
+    async def log(self, name: str, lines: int) -> list[str]:
+        """The last lines of what the service has logged of its associations. Raises: ServiceFault: there is none."""
         ...
 
     def listing(self) -> Mapping[str, Any]:

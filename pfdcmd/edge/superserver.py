@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pfdcmd.edge.echo import answers_echo
+from pfdcmd.edge.lastwords import last_lines
 from pfdcmd.edge.servicefiles import ServiceFiles, Signature
 from pfdcmd.edge.servicetext import ServiceText
 from pfdcmd.edge.supervisord import Supervisord
-from pfdcmd.errors import Fault, SupervisorFault
+from pfdcmd.errors import Fault, ServiceFault, SupervisorFault
 from pfdcmd.service.blocks import declare
 from pfdcmd.service.catalogue import Catalogue, Reading, make_catalogue
 from pfdcmd.service.config import Declaration, ServiceConfig
@@ -29,6 +31,11 @@ from pfdcmd.service.tally import Tally
 from pfdcmd.settings import Settings
 
 _LOOK_SECONDS = 1.0
+_DRAIN_POLL_SECONDS = 0.2
+_DRAIN_MARGIN_SECONDS = 20.0
+"""supervisord kills what has not ended some seconds after its time (wire.supervisorconf)."""
+
+_RUN_LOG = "listen.run.log"
 
 _log = logging.getLogger(__name__)
 
@@ -86,14 +93,34 @@ class SuperServer:
         self._is_legacy_in_force = True
         self._wanted.set()
 
-    async def reload(self) -> Reload:
-        """Make what runs what the service files declare. The caller holds `exclusive`.
+    async def reload(self, renewed: Iterable[str] = ()) -> Reload:
+        """Make what runs what the service files declare, and give the services renewed new workers. The caller holds
+        `exclusive`.
 
         Raises: ServiceFault: the state directory cannot be used. SupervisorFault: the supervisor failed.
                 StorageFault: a configuration cannot be written.
         """
         self._is_legacy_in_force = True
-        return await self._reload(is_asked_for=True)
+        return await self._reload(is_asked_for=True, renewed=renewed)
+
+    async def drained(self, name: str) -> bool:
+        """Wait until the service has no process left; false when its drain_seconds were not enough."""
+        services = [*self._catalogue.services, *self._running.values()]
+        seconds = next((each.drain_seconds for each in services if each.name == name), 0) + _DRAIN_MARGIN_SECONDS
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._listing.get(name, {}).get("pids"):
+                    await asyncio.sleep(_DRAIN_POLL_SECONDS)
+                    await self._refresh()
+                return True
+        return False
+
+    async def log(self, name: str, lines: int) -> list[str]:
+        """The last lines of listen.run.log in the service's log_dir. Raises: ServiceFault: there is no such service."""
+        service = next((each for each in self._catalogue.services if each.name == name), None)
+        if service is None:
+            raise ServiceFault(f"There is no service {name!r}.", parameter="service")
+        return await asyncio.to_thread(last_lines, Path(service.log_dir) / _RUN_LOG, lines)
 
     async def take_stock(self) -> None:
         """Learn what is declared and what runs, for `listing`, and change nothing. Raises: SupervisorFault."""
@@ -160,11 +187,11 @@ class SuperServer:
         else:
             await self._refresh()
 
-    async def _reload(self, *, is_asked_for: bool = False) -> Reload:
+    async def _reload(self, *, is_asked_for: bool = False, renewed: Iterable[str] = ()) -> Reload:
         reading, self._signature = await self._read()
         catalogue = await self._interpret(reading, is_asked_for=is_asked_for)
         self._known |= {each.file_name for each in reading.files}
-        steps, failed = await self._supervisord.apply(catalogue.services, catalogue.retained)
+        steps, failed = await self._supervisord.apply(catalogue.services, catalogue.retained, renewed)
         changed = difference(steps, failed=failed, faults=catalogue.faults, retained=catalogue.retained)
         self._catalogue = catalogue
         self._declarations = {each.name: each for each in declare(reading.files).declarations}

@@ -60,17 +60,17 @@ class Supervisord:
         return await self._run(self._running)
 
     async def apply(
-        self, desired: Iterable[ServiceConfig], retained: Iterable[str] = ()
+        self, desired: Iterable[ServiceConfig], retained: Iterable[str] = (), renewed: Iterable[str] = ()
     ) -> tuple[list[Step], dict[str, str]]:
-        """Make what runs what is desired, and leave the services of these names as they are.
+        """Make what runs what is desired, and leave the services retained as they are.
 
-        Listeners that are so already are not disturbed.
+        Listeners that are so already are not disturbed, but those renewed get new workers.
 
         Returns: the steps taken, and service name -> why it is not as desired, for those that are not.
         Raises:  ServiceFault: the state directory cannot be used. SupervisorFault: the supervisor failed.
                  StorageFault: a configuration cannot be written.
         """
-        return await self._run(lambda: self._apply(list(desired), frozenset(retained)))
+        return await self._run(lambda: self._apply(list(desired), frozenset(retained), frozenset(renewed)))
 
     async def observe(self) -> list[Observed]:
         """Every worker as it is now; none when there is no supervisord. Raises: SupervisorFault."""
@@ -107,7 +107,9 @@ class Supervisord:
         except SupervisorAbsent:
             return {}
 
-    def _apply(self, desired: list[ServiceConfig], retained: frozenset[str]) -> tuple[list[Step], dict[str, str]]:
+    def _apply(
+        self, desired: list[ServiceConfig], retained: frozenset[str], renewed: frozenset[str]
+    ) -> tuple[list[Step], dict[str, str]]:
         check_state_dir(self._paths.state_dir)
         if not desired and not self._rpc.is_running():
             forget_all_records(self._paths)
@@ -117,7 +119,7 @@ class Supervisord:
             self._groups.tidy()
             running = self._groups.running()
             leaving = self._groups.by_name().keys() - running.keys()
-            steps = plan(desired, running, retained=retained, leaving=leaving)
+            steps = plan(desired, running, retained=retained, leaving=leaving, renewed=renewed)
             for step in steps:
                 if step.kind is not StepKind.KEEP:
                     _log.info("service %s: %s %s", step.service_name, step.kind.value, step.group)

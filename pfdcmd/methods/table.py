@@ -7,7 +7,7 @@ from typing import Any
 
 from pfdcmd.actions.caller import Caller, Right
 from pfdcmd.actions.context import Context
-from pfdcmd.methods import diagnose, events, files, oldmessages, pacs, retrieve, system, tree
+from pfdcmd.methods import diagnose, events, files, listener, oldmessages, pacs, retrieve, system, tree
 from pfdcmd.methods.method import Method
 from pfdcmd.methods.openrpc import openrpc_document
 from pfdcmd.methods.schemas import record_schema
@@ -33,6 +33,7 @@ METHODS: Mapping[str, Method] = {
         *diagnose.METHODS,
         *retrieve.METHODS,
         *files.METHODS,
+        *listener.METHODS,
         *system.METHODS,
         *events.METHODS,
         *oldmessages.METHODS,

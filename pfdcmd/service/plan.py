@@ -66,6 +66,7 @@ def plan(
     *,
     retained: Iterable[str] = (),
     leaving: Iterable[str] = (),
+    renewed: Iterable[str] = (),
 ) -> list[Step]:
     """Order the steps so that each finds its address free.
 
@@ -73,16 +74,18 @@ def plan(
              running: group -> what it was started as, None when that is not known.
              retained: names of services whose groups are left as they are.
              leaving: groups on their way out; their names are taken, else they do not count.
+             renewed: names of services that get a new group though nothing about them has changed.
     Returns: one step per group, in the order to be taken.
     """
     retained = frozenset(retained)
+    renewed = frozenset(renewed)
     taken = {*running, *leaving}
     wanted = {each.name: each for each in desired if not each.is_disabled and each.name not in retained}
     steps: list[Step] = []
     kept: set[str] = set()
     for name, service in wanted.items():
         groups = [group for group in running if name_of_group(group) == name]
-        same = next((group for group in groups if running[group] == service), None)
+        same = None if name in renewed else next((group for group in groups if running[group] == service), None)
         if same is None:
             kind = StepKind.SUCCEED if groups else StepKind.ADD
             steps.append(Step(kind, _new_group(service, taken), name, service))

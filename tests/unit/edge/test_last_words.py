@@ -1,6 +1,6 @@
 """What a worker said last, fit to be shown."""
 
-from pfdcmd.edge.lastwords import last_words
+from pfdcmd.edge.lastwords import last_lines, last_words
 
 
 def test_the_last_lines_in_their_order_without_the_empty_ones(tmp_path):
@@ -18,3 +18,24 @@ def test_control_characters_are_escaped_and_long_lines_cut(tmp_path):
 
 def test_no_log_no_words(tmp_path):
     assert last_words(tmp_path / "nothing") == ""
+
+
+def test_the_last_lines_of_a_log(tmp_path):
+    log = tmp_path / "listen.run.log"
+    log.write_text("".join(f"line {number}\n" for number in range(1000)) + "odd \x1b[2J\n")
+    assert last_lines(log, 3) == ["line 998", "line 999", "odd \\x1b[2J"]
+    assert len(last_lines(log, 5000)) == 1001
+
+
+def test_of_very_long_lines_none_is_shown_from_its_middle(tmp_path):
+    log = tmp_path / "listen.run.log"
+    log.write_text("a" * 900 + "\n" + "b" * 900 + "\n")
+    assert last_lines(log, 2) == ["b" * 300]
+
+
+def test_no_other_file_is_shown_in_a_logs_place(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("secret\n")
+    (tmp_path / "listen.run.log").symlink_to(secret)
+    assert last_lines(tmp_path / "listen.run.log", 3) == []
+    assert last_lines(tmp_path, 3) == []

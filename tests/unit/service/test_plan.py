@@ -44,6 +44,15 @@ def test_the_next_change_takes_a_name_that_is_free():
     assert kinds([changed], {"a-104.1": A}, leaving=["a-104"])[0] == (StepKind.SUCCEED, "a-104.2")
 
 
+def test_a_renewed_service_gets_a_group_beside_the_old_one_though_nothing_has_changed():
+    running = {"a-104": A, "b-105": B}
+    assert kinds([A, B], running, renewed=["a"]) == [
+        (StepKind.SUCCEED, "a-104.1"),
+        (StepKind.KEEP, "b-105"),
+        (StepKind.RETIRE, "a-104"),
+    ]
+
+
 def test_where_a_service_is_declared_does_not_change_it():
     assert kinds([replace(A, declared_in="/elsewhere")], {"a-104": A}) == [(StepKind.KEEP, "a-104")]
 
