@@ -1,6 +1,6 @@
 """The whole program, wired on one page: settings, tree, edge, server; then the wait; then the end, in that order.
 
-    settings -> tree (defaults, saved tree, --setPACS) -> Context -> HttpServer -> wait -> stop
+    settings -> tree (defaults, saved tree, --setPACS) -> Context -> Port -> wait -> stop
 
 A signal ends the listeners too. `serverctl quit`, the end after one request and --msg leave them running, as xinetd's
 were: a transfer outlives the daemon that asked for it, and the next pfdcm finds them.
@@ -20,32 +20,23 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from aiohttp import web
-
 from pfdcmd import __version__
-from pfdcmd.actions.audited import UNHEARD, audited
-from pfdcmd.actions.caller import NOBODY_ASKED, Caller, Right
+from pfdcmd.actions.caller import NOBODY_ASKED
 from pfdcmd.actions.context import Context, Reply
 from pfdcmd.actions.datatree import replace_from_environment
-from pfdcmd.actions.rights import check_right
 from pfdcmd.defaults import initial_tree
-from pfdcmd.dispatch import dispatch, fault_reply
-from pfdcmd.edge.audit import DONE, FAILED, REFUSED, Audit, open_audit
+from pfdcmd.dispatch import fault_reply
+from pfdcmd.edge.audit import open_audit
 from pfdcmd.edge.doctor import Probe
 from pfdcmd.edge.door import Door, open_door
 from pfdcmd.edge.files import Files
 from pfdcmd.edge.host import Host
-from pfdcmd.edge.http import HttpServer, Routes
 from pfdcmd.edge.jobs import Jobs
 from pfdcmd.edge.jobsite import JobSite
 from pfdcmd.edge.ledger import SqliteLedger
-from pfdcmd.edge.olddialect import OldDialect
+from pfdcmd.edge.listenerevents import ListenerEvents
 from pfdcmd.edge.pacsnet import PacsNet
-from pfdcmd.edge.performing import Performing
 from pfdcmd.edge.places import make_state_directory, service_file_path, services_directory
-from pfdcmd.edge.requestid import current_request_id
-from pfdcmd.edge.rpc import DOCUMENT_PATH, OpenRpcDocument, RpcOverHttp
-from pfdcmd.edge.rpc import PATH as RPC_PATH
 from pfdcmd.edge.runfile import Run, announce, claimed, withdraw
 from pfdcmd.edge.servicefiles import ServiceFiles
 from pfdcmd.edge.superserver import SuperServer
@@ -53,8 +44,6 @@ from pfdcmd.edge.supervisord import Supervisord
 from pfdcmd.edge.treeevents import TreeEvents
 from pfdcmd.edge.treefile import TreeFile, load_tree_file
 from pfdcmd.errors import (
-    AccessRefused,
-    AuditFault,
     Fault,
     MessageFault,
     ParameterFault,
@@ -63,9 +52,9 @@ from pfdcmd.errors import (
     TreeFault,
 )
 from pfdcmd.events.hub import EventHub
-from pfdcmd.methods.perform import Rpc
-from pfdcmd.methods.table import METHODS
 from pfdcmd.pacs.peer import parse_peer
+from pfdcmd.port import Port
+from pfdcmd.program import Program
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
 from pfdcmd.wire.pfdialect import Call, decode_message, parse_json
@@ -87,53 +76,6 @@ _START_LISTENER = Call("xinetd", {"object": "service", "do": "everything"})
 _log = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True)
-class Program:
-    """The daemon without its HTTP server."""
-
-    context: Context
-    state_directory: Path
-    listeners: SuperServer
-    jobs: Jobs
-    tree_file: TreeFile | None
-    audit: Audit
-
-    async def answer(self, call: Call, caller: Caller) -> Reply:
-        """Do what the call asks; what it has changed in the tree is saved before its caller is told so.
-
-        Raises: AccessRefused: the caller has not the right that this needs.
-        """
-        what, details = audited(call, self.context)
-        with self.audit.recording(caller, what, details, is_quiet=call.action in UNHEARD) as entry:
-            check_right(call, caller)
-            reply = await self._perform(call)
-            entry.outcome = DONE if reply.get("status") is True else FAILED
-        return reply
-
-    async def _perform(self, call: Call) -> Reply:
-        version = self.context.tree.version
-        try:
-            self.audit.ensure()
-        except AuditFault as fault:
-            return fault_reply(fault)
-        reply = await dispatch(call, self.context)
-        try:
-            await self.save_since(version)
-        except StorageFault as fault:
-            return fault_reply(fault)
-        return reply
-
-    async def save_since(self, version: int) -> None:
-        """Have the tree on disk if it has changed since that version. Raises: StorageFault."""
-        if self.tree_file is not None and self.context.tree.version != version:
-            await self.tree_file.settle()
-
-    def refused(self, request: web.BaseRequest, fault: AccessRefused) -> None:
-        """Record a request that was not let in."""
-        caller = Caller(right=Right.READ, address=request.remote or "", request_id=current_request_id())
-        self.audit.record(caller, "request", REFUSED, {"reason": type(fault).__name__})
-
-
 @asynccontextmanager
 async def assemble(settings: Settings, environ: Mapping[str, str], ending: asyncio.Event) -> AsyncIterator[Program]:
     """Put the program together, and have the tree saved when it is left; ending is set by `serverctl quit`.
@@ -142,14 +84,15 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
     """
     state_directory = make_state_directory(settings.state_dir, environ)
     tree = make_tree(settings, environ, service_file_path(settings.service_file, state_directory))
+    hub = EventHub()
+    TreeEvents(tree, hub)
     listeners = SuperServer(
         settings,
         Supervisord(state_directory, settings.listener_start_seconds),
         ServiceFiles(services_directory(settings.services_dir, state_directory)),
         legacy_file=lambda: _text(tree.get("/xinetd/file")),
+        listed=ListenerEvents(hub).see,
     )
-    hub = EventHub()
-    TreeEvents(tree, hub)
     pacs = PacsNet(settings)
     ledger = SqliteLedger(state_directory)
     jobs = Jobs(JobSite(settings, tree, pacs, listeners, ledger, hub.publish, datetime.now))
@@ -169,7 +112,7 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
     )
     tree_file = TreeFile(Path(settings.config_file_save), tree) if settings.config_file_save else None
     try:
-        yield Program(context, state_directory, listeners, jobs, tree_file, open_audit(settings, state_directory))
+        yield Program(context, state_directory, listeners, jobs, tree_file, open_audit(settings, state_directory), hub)
     finally:
         await jobs.close()
         if tree_file is not None:
@@ -248,24 +191,8 @@ async def serve(settings: Settings, environ: Mapping[str, str]) -> None:
 async def _serve(
     program: Program, settings: Settings, door: Door, ending: asyncio.Event, signalled: asyncio.Event
 ) -> None:
-    performing = Performing()
-    old_dialect = OldDialect(settings, program.answer, performing)
-    rpc = RpcOverHttp(settings, Rpc(METHODS, program.context, program.save_since), performing)
-    routes: Routes = {
-        ("POST", RPC_PATH): rpc.respond,
-        ("GET", DOCUMENT_PATH): OpenRpcDocument(METHODS.values()).respond,
-    }
     answered = _nothing if settings.forever else ending.set
-    server = HttpServer(
-        settings,
-        routes,
-        old_dialect,
-        performing,
-        answered,
-        door=door,
-        refusers={RPC_PATH: rpc.refused},
-        refused=program.refused,
-    )
+    server = Port(settings, program, door, answered)
     host, port = await server.start()
     _log.info(
         "pfdcm %s listens on %s://%s:%d",
@@ -296,7 +223,7 @@ def _warn(settings: Settings, host: str, port: int) -> None:
 
 @asynccontextmanager
 async def _watched(program: Program, *, is_forever: bool) -> AsyncIterator[None]:
-    """Have listeners and jobs looked after, and SIGHUP reload the former; not by a pfdcm that ends after one request."""
+    """Have listeners and jobs looked after, and SIGHUP reload the former; not where pfdcm ends after one request."""
     if not is_forever:
         yield
         return

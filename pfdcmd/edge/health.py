@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 
@@ -36,7 +36,7 @@ async def respond_alive(_request: web.BaseRequest) -> web.StreamResponse:
 class Readiness:
     """GET /readyz: every check, in one thread, one judgement at a time."""
 
-    def __init__(self, checks: dict[str, Check]) -> None:
+    def __init__(self, checks: Mapping[str, Check]) -> None:
         """checks: what is looked at -> how."""
         self._checks = checks
         self._judging: asyncio.Task[dict[str, str]] | None = None

@@ -18,6 +18,11 @@ class Performing:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ended: set[asyncio.Task[Any]] = set()
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._tasks)
+
     async def perform(self, answer: Awaitable[_T]) -> _T:
         """Await the answer within the request's own task; a caller who goes away cancels it.
 

@@ -47,6 +47,10 @@ _NONE: Methods = {}
 _log = logging.getLogger(__name__)
 
 
+def _untimed(_name: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 class Rpc:
     """Performs texts."""
 
@@ -55,7 +59,7 @@ class Rpc:
         methods: Methods,
         context: Context,
         save_since: Callable[[int], Awaitable[None]],
-        timing: Timing = nullcontext,
+        timing: Timing = _untimed,
     ) -> None:
         """save_since has the tree saved if it has changed since that version. Raises: StorageFault."""
         self._methods = methods
