@@ -13,7 +13,7 @@ from pfdcmd.ctl.configuration import Settings, settle
 from pfdcmd.ctl.nearest import did_you_mean
 from pfdcmd.ctl.problems import Problem, Refused, WrongUse
 from pfdcmd.ctl.screen import Screen
-from pfdcmd.ctl.transport import Rpc, is_unknown_method
+from pfdcmd.ctl.transport import Rpc, is_unknown_method, is_wrong_parameter
 
 CALL_SECONDS = 60.0
 """For what pfdcm answers by itself; a PACS may be slower."""
@@ -85,6 +85,8 @@ class Session:
                 hint = did_you_mean(pacs, [name for name in known if name != _EXAMPLE_ENTRY])
                 add = f"To add it: pfdcmctl pacs add {pacs} --host HOST --port PORT --aec AE --aet AE"
                 return _with(refusal, f"pfdcm knows no PACS {pacs!r}.", f"{hint} {add}".strip())
+        if is_wrong_parameter(refusal) and (context := click.get_current_context(silent=True)) is not None:
+            return _with(refusal, refusal.message, f"See {context.command_path} --help.")
         return refusal
 
     def _methods(self) -> list[str]:

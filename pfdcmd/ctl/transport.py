@@ -20,6 +20,7 @@ MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 _CONNECT_SECONDS = 10.0
 _METHOD_NOT_FOUND = -32601
+_INVALID_PARAMS = -32602
 
 
 class Rpc:
@@ -112,8 +113,8 @@ def refused(error: Mapping[str, Any], method: str, status: int = HTTPStatus.OK) 
     code = code if isinstance(code, int) else 0
     message = str(error.get("message") or "The server said no.")
     reason = data.get("reason")
-    if isinstance(reason, str) and reason and reason not in message:
-        message = f"{message.rstrip('.')}: {reason}"
+    if isinstance(reason, str) and reason:
+        message = reason
     do = data.get("do")
     if status == HTTPStatus.UNAUTHORIZED:
         do = "Give the token that the operator of pfdcm has made for you: --token-file FILE, or PFDCMCTL_TOKEN."
@@ -155,6 +156,10 @@ def unreachable(server: Server, error: Exception, seconds: float) -> Unreachable
 
 def is_unknown_method(problem: Refused) -> bool:
     return problem.code == _METHOD_NOT_FOUND
+
+
+def is_wrong_parameter(problem: Refused) -> bool:
+    return problem.code == _INVALID_PARAMS
 
 
 def _is_closed(connection: socket.socket) -> bool:

@@ -12,6 +12,7 @@ from pfdcmd.ctl.problems import EXIT_OK, EXIT_REFUSED
 from pfdcmd.ctl.screen import Screen
 from pfdcmd.ctl.session import PACS_SECONDS, Session, with_session
 
+_WORTH_TELLING_SECONDS = 0.005
 _MARKS = {"ok": ("ok", "green"), "failed": ("FAILED", "bold red"), "warning": ("!", "yellow"), "skipped": ("-", "dim")}
 
 
@@ -44,7 +45,7 @@ def doctor(session: Session, pacs: str | None, is_without_image: bool, as_json: 
 
 def _show(screen: Screen, step: Mapping[str, Any]) -> None:
     mark, style = _MARKS.get(str(step["outcome"]), ("?", ""))
-    seconds = "" if step["seconds"] is None else f" ({step['seconds']:.2f} s)"
+    seconds = f" ({step['seconds']:.2f} s)" if (step["seconds"] or 0) >= _WORTH_TELLING_SECONDS else ""
     screen.line(f"{mark:>6}  {step['name']}{seconds}: {step['found']}", style if mark != "ok" else "")
     if step.get("advice"):
         screen.line(f"        {step['advice']}", "yellow")
