@@ -9,7 +9,7 @@ from pathlib import Path
 _TAIL_BYTES = 4096
 _LINES = 3
 _LINE_CHARACTERS = 300
-_BYTES_PER_LINE = 512
+_LINES_TAIL_BYTES = 1_048_576
 
 
 def last_words(log_file: Path) -> str:
@@ -19,15 +19,14 @@ def last_words(log_file: Path) -> str:
     return " | ".join(_printable(line[:_LINE_CHARACTERS]) for line in lines[-_LINES:])
 
 
-def last_lines(log_file: Path, lines: int) -> list[str]:
-    """The last so many lines, fewer when they are very long; none when there is nothing to read."""
-    size_bytes = lines * _BYTES_PER_LINE
-    tail = _read_tail(log_file, size_bytes)
+def last_lines(log_file: Path, lines: int, containing: str = "") -> list[str]:
+    """The last so many lines that contain the text, of the file's last MiB; none when there is nothing to read."""
+    tail = _read_tail(log_file, _LINES_TAIL_BYTES)
     whole = tail.decode("utf-8", "replace").splitlines()
-    if len(tail) == size_bytes:
+    if len(tail) == _LINES_TAIL_BYTES:
         # what was read may begin in the middle of a line
         whole = whole[1:]
-    return [_printable(line[:_LINE_CHARACTERS]) for line in whole[-lines:]]
+    return [_printable(line[:_LINE_CHARACTERS]) for line in whole if containing in line][-lines:]
 
 
 def _read_tail(log_file: Path, size_bytes: int) -> bytes:

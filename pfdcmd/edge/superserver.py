@@ -116,11 +116,15 @@ class SuperServer:
         return False
 
     async def log(self, name: str, lines: int) -> list[str]:
-        """The last lines of listen.run.log in the service's log_dir. Raises: ServiceFault: there is no such service."""
+        """The last lines of listen.run.log in the service's log_dir that are of it: services may share that file.
+
+        Raises: ServiceFault: there is no such service.
+        """
         service = next((each for each in self._catalogue.services if each.name == name), None)
         if service is None:
             raise ServiceFault(f"There is no service {name!r}.", parameter="service")
-        return await asyncio.to_thread(last_lines, Path(service.log_dir) / _RUN_LOG, lines)
+        log_file = Path(service.log_dir) / _RUN_LOG
+        return await asyncio.to_thread(last_lines, log_file, lines, f" service={name} ")
 
     async def take_stock(self) -> None:
         """Learn what is declared and what runs, for `listing`, and change nothing. Raises: SupervisorFault."""

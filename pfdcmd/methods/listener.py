@@ -48,7 +48,7 @@ _EXAMPLE = {
     "service": "dicomlistener",
     "state": "RUNNING",
     "pids": [4711, 4712],
-    "address": "0.0.0.0"
+    "address": "0.0.0.0",
     "port": "10402",
     "associations_open": 0,
     "associations_total": 12,
@@ -209,7 +209,7 @@ METHODS = (
     ),
     Method(
         name="listener.log",
-        summary="The last lines of listen.run.log in the service's log_dir: one an association.",
+        summary="The last lines of listen.run.log in its log_dir that are of this service, one an association.",
         right=Right.READ,
         run=_log,
         params={"service": SERVICE, "lines": {**limit_schema(20, _MOST_LINES, "lines")}},
@@ -219,7 +219,10 @@ METHODS = (
             Example(
                 "the last one",
                 {"service": "dicomlistener", "lines": 1},
-                ["2026-11-22T11:42:24 dicomlistener 127.0.0.1 CT01 CHIPS images=12 bytes=6316032 released"],
+                [
+                    '2026-11-22T11:42:24 service=dicomlistener peer=10.0.0.7 calling="CT01" called="CHIPS" images=12 '
+                    'bytes=6316032 refused=0 outcome="released"'
+                ],
             ),
         ),
         errors=(ServiceFault,),

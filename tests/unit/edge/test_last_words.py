@@ -27,10 +27,16 @@ def test_the_last_lines_of_a_log(tmp_path):
     assert len(last_lines(log, 5000)) == 1001
 
 
-def test_of_very_long_lines_none_is_shown_from_its_middle(tmp_path):
+def test_of_a_long_log_no_line_is_shown_from_its_middle(tmp_path):
     log = tmp_path / "listen.run.log"
-    log.write_text("a" * 900 + "\n" + "b" * 900 + "\n")
+    log.write_text("a" * 1_048_500 + "\n" + "b" * 900 + "\n")
     assert last_lines(log, 2) == ["b" * 300]
+
+
+def test_the_lines_of_one_service_among_others(tmp_path):
+    log = tmp_path / "listen.run.log"
+    log.write_text("".join(f"now service={name} {number}\n" for number in range(9) for name in ("a", "ab")))
+    assert last_lines(log, 2, " service=a ") == ["now service=a 7", "now service=a 8"]
 
 
 def test_no_other_file_is_shown_in_a_logs_place(tmp_path):
