@@ -12,13 +12,14 @@ from pfdcmd.actions.context import Context
 from pfdcmd.actions.listeners import LISTENERS, get_listeners, set_listeners
 from pfdcmd.errors import ParameterFault
 from pfdcmd.tree.path import parse_path
-from pfdcmd.tree.store import MISSING, Tree
+from pfdcmd.tree.secrets import conceal, keep_hidden
+from pfdcmd.tree.store import MISSING, Missing, Tree
 
 FROM_ENVIRONMENT = "ENV"
 
 
 def look_up(path: str, context: Context) -> Any:
-    """The directory or leaf at the path, of the tree or of the listeners, or MISSING."""
+    """The directory or leaf at the path, of the tree or of the listeners, secrets hidden, or MISSING."""
     keys = parse_path(path)
     if keys[:1] == (LISTENERS,):
         try:
@@ -26,13 +27,16 @@ def look_up(path: str, context: Context) -> Any:
         except KeyError:
             return MISSING
     node = context.tree.get(path)
+    if isinstance(node, Missing):
+        return node
+    node = conceal(node, keys)
     if not keys and isinstance(node, Mapping) and (listing := context.listeners.listing()):
         return {**node, LISTENERS: listing}
     return node
 
 
 async def set_value(path: str, value: Any, context: Context) -> None:
-    """Put a value at the path; a dictionary is merged below it, its siblings stay.
+    """Put a value at the path; a dictionary is merged below it, its siblings stay. What comes back hidden stays, too.
 
     Raises: ParameterFault: it is no setting of a listener.
             TreeFault, TreeTooLarge, ServiceFault, StorageFault: the tree, or a listener, cannot be changed so.
@@ -40,7 +44,10 @@ async def set_value(path: str, value: Any, context: Context) -> None:
     keys = parse_path(path)
     if keys[:1] == (LISTENERS,):
         await set_listeners(keys[1:], value, context)
-    elif isinstance(value, dict):
+        return
+    before = context.tree.get(path)
+    value = keep_hidden(value, None if isinstance(before, Missing) else before, keys)
+    if isinstance(value, dict):
         if not keys and LISTENERS in value:
             raise ParameterFault("Listeners are set one at a time, as /listeners/NAME.")
         context.tree.merge(path, value)
@@ -64,7 +71,10 @@ def replace_value(old: Any, new: Any, context: Context) -> list[str]:
     Returns: the paths of those leaves. Raises: TreeFault, TreeTooLarge: as set_value.
     """
     if new == FROM_ENVIRONMENT and isinstance(old, str):
-        return replace_from_environment(context.tree, old, context.environ)
+        # to callers a variable that is not for them is one that is not set: the environment holds passwords
+        names = context.settings.environment_names.replace(",", " ").split()
+        environ = {name: context.environ[name] for name in names if name in context.environ}
+        return replace_from_environment(context.tree, old, environ)
     return context.tree.replace_value(old, new)
 
 

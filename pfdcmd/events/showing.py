@@ -7,6 +7,7 @@ from typing import Any
 
 from pfdcmd.tree.node import Node
 from pfdcmd.tree.path import format_path, parse_path
+from pfdcmd.tree.secrets import conceal
 from pfdcmd.tree.store import Missing
 
 MAX_ENTRIES = 1000
@@ -14,13 +15,13 @@ MAX_CHARACTERS = 32 * 1024
 
 
 def describe(path: str, node: Node | Missing, *, is_whole: bool = False) -> dict[str, Any]:
-    """What is at a path: its value; that there is none; or, unless the whole is wanted, that it is too large."""
+    """At a path: its value, secrets hidden; that there is none; or that it is too large, unless all is wanted."""
     shown = format_path(parse_path(path))
     if isinstance(node, Missing):
         return {"path": shown, "is_missing": True}
     if not is_whole and not is_light(node):
         return {"path": shown, "is_large": True}
-    return {"path": shown, "value": node}
+    return {"path": shown, "value": conceal(node, parse_path(path))}
 
 
 def is_light(node: Node) -> bool:

@@ -11,6 +11,7 @@ from pfdcmd.actions.objpull import objpull
 from pfdcmd.actions.objput import objput
 from pfdcmd.actions.serverctl import serverctl
 from pfdcmd.errors import ObjectStoreUnavailable, ParameterFault, TreeFault
+from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
 from pfdcmd.wire.jsontext import format_json
 
@@ -22,6 +23,7 @@ class FakeHost:
 
 def make_context(tree=None, **environ):
     context = SimpleNamespace(
+        settings=Settings(),
         tree=Tree(tree or {}),
         environ=environ,
         host=FakeHost(),
@@ -81,7 +83,6 @@ PACS = {"PACS": {"p": {"aec": "A", "ip": "%HOST_IP"}}, "n": None}
         ({"var": "/PACS", "set": {"q": {"aec": "C"}}}, {"q": {"aec": "C"}}),
         ({"var": "A", "valueReplace": "B"}, {"status": True, "l_fileChanged": ["/PACS/p/aec"], "hits": 1}),
         ({"var": "%HOST_IP", "valueReplace": "ENV"}, {"status": True, "l_fileChanged": ["/PACS/p/ip"], "hits": 1}),
-        ({"var": "%NOPE", "valueReplace": "ENV"}, {"status": True, "l_fileChanged": [], "hits": 0}),
     ],
 )
 def test_internalctl(meta, answer):
@@ -141,3 +142,27 @@ def test_serverctl_needs_a_command(meta):
 def test_object_storage_says_at_once_that_it_is_not_there(action):
     with pytest.raises(ObjectStoreUnavailable, match="object storage"):
         do(action, {"path": "/"})
+
+
+def test_of_the_environment_callers_get_what_is_for_them():
+    context = make_context(PACS, HOST_IP="10.0.0.1", AWS_SECRET_ACCESS_KEY="s3cret")
+    none = {"status": True, "l_fileChanged": [], "hits": 0}
+    for name in ("%AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "%NOPE"):
+        do(internalctl, {"var": "/site/leaf", "set": name}, context)
+        assert do(internalctl, {"var": name, "valueReplace": "ENV"}, context)["d_ret"] == none
+    assert do(internalctl, {"var": "%HOST_IP", "valueReplace": "ENV"}, make_context(PACS))["d_ret"] == none
+
+
+def test_secrets_are_not_shown_and_survive_being_sent_back():
+    context = make_context({"swift": {"key": "s3cret", "username": "u"}})
+    shown = do(internalctl, {"var": "/swift", "get": "value"}, context)["d_ret"]["swift"]
+    assert dict(shown) == {"key": "****", "username": "u"}
+    assert do(internalctl, {"var": "/swift/key", "get": "value"}, context)["d_ret"] == {"/swift/key": "****"}
+    reply = do(internalctl, {"var": "/swift", "set": {**shown, "username": "v"}}, context)
+    assert reply["d_ret"] == {"key": "****", "username": "v"}
+    assert dict(context.tree.get("/swift")) == {"key": "s3cret", "username": "v"}
+    do(internalctl, {"var": "/swift/key", "set": "****"}, context)
+    assert context.tree.get("/swift/key") == "s3cret"
+    reply = do(internalctl, {"var": "/swift/key", "set": "new"}, context)
+    assert reply["d_ret"] == {"/swift/key": "****"}
+    assert context.tree.get("/swift/key") == "new"
