@@ -29,7 +29,7 @@ class JobRun:
 
     def __init__(self, job: Job, site: JobSite, changed: Callable[[Job], None]) -> None:
         self.job = job
-        self.outcome: MoveOutcome | None = None
+        self.outcome: MoveOutcome | None = _not_all("The retrieve has not ended.")
         self._site = site
         self._changed = changed
         self._stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ class Jobs:
         self._starting = asyncio.Lock()
         self._is_lasting = False
         self._tending: list[asyncio.Task[None]] = []
+        self._noting: set[asyncio.Task[None]] = set()
 
     async def begin(self) -> None:
         """Go on with the jobs that had not ended, and look after all until `close`. Raises: StorageFault."""
@@ -68,7 +70,7 @@ class Jobs:
         tasks = [*self._tending, *self._tasks.values()]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *self._noting, return_exceptions=True)
         await asyncio.to_thread(self._site.ledger.close)
 
     async def start(self, request: RetrieveRequest) -> Job:
@@ -162,7 +164,21 @@ class Jobs:
         if self._by_request.get(identity) == run.job.id:
             del self._by_request[identity]
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("the retrieve %s stopped; it goes on when pfdcm is started again", run.job.id, exc_info=error)
+            _log.error("the retrieve %s failed", run.job.id, exc_info=error)
+            noting = asyncio.create_task(self._note_failure(run.job))
+            self._noting.add(noting)
+            noting.add_done_callback(self._noting.discard)
+
+    async def _note_failure(self, job: Job) -> None:
+        failed = replace(
+            job,
+            state=JobState.FAILED,
+            ended=self._site.now().timestamp(),
+            verdict="Internal error; the log says more.",
+        )
+        with suppress(StorageFault):
+            await self._site.ledger.save_job(failed)
+        self._changed(failed)
 
     def _changed(self, job: Job) -> None:
         self._site.publish(f"jobs/{job.id}", job_json(job))

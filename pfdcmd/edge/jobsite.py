@@ -78,7 +78,7 @@ class JobSite:
         if not peer.prefers_get:
             return None
         own_port = str(self.tree.get("/xinetd/servicePort"))
-        running = [one for one in self.listeners.listing().values() if one.get("state") == "RUNNING"]
+        running = [one for one in self._services() if one.get("state") == "RUNNING"]
         for service in sorted(running, key=lambda one: str(one.get("port")) != own_port):
             with contextlib.suppress(ParameterFault):
                 bind = str(service.get("configuration", {}).get("bind", ""))
@@ -89,10 +89,13 @@ class JobSite:
     def series_map_directories(self) -> list[Path]:
         """Where listeners write series map files: that of the tree, and that of every service."""
         named = [self.tree.get("/xinetd/series_mapDir")]
-        for service in self.listeners.listing().values():
+        for service in self._services():
             log_dir = service.get("configuration", {}).get("log_dir")
             named.append(f"{log_dir}/{_SERIES_MAPS}" if isinstance(log_dir, str) else None)
         return [Path(each) for each in dict.fromkeys(named) if isinstance(each, str) and each]
+
+    def _services(self) -> list[Mapping[str, Any]]:
+        return [one for one in self.listeners.listing().values() if isinstance(one, Mapping)]
 
     async def look(self, series: str) -> None:
         """Have the ledger know what is on disk of the series now. Raises: StorageFault."""
