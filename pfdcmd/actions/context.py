@@ -49,7 +49,7 @@ class PacsPort(Protocol):
         ...
 
     def find_level(self, peer: Peer, query: LevelQuery) -> AsyncIterator[Attributes]:
-        """C-FIND at one level, match by match as the PACS sends them: keyword, or eight digits -> text.
+        """C-FIND at one level, match by match as the PACS sends them: keyword, or eight digits -> text, "" when absent.
 
         It ends after query.max_matches. Who reads slowly has the PACS wait; who stops reading has it told to stop.
 
@@ -258,6 +258,14 @@ class HostPort(Protocol):
         ...
 
 
+class HealthPort(Protocol):
+    """Whether pfdcm can do its work (edge.health)."""
+
+    async def judge(self) -> dict[str, str]:
+        """What is looked at -> what is wrong with it, empty when nothing is."""
+        ...
+
+
 @dataclass(frozen=True)
 class Context:
     settings: Settings
@@ -272,6 +280,7 @@ class Context:
     events: EventsPort
     probe: ProbePort
     jobs: JobsPort
+    health: HealthPort
 
 
 Action = Callable[[Meta, Context], Awaitable[Reply]]

@@ -72,3 +72,19 @@ def test_a_request_that_the_pacs_will_not_have_is_told_from_images_that_failed(s
 
 def test_a_fault_refuses_no_request():
     assert not outcome_of_fault(PeerTimeout("...")).refuses_request
+
+
+def test_two_requests_of_one_retrieve_end_as_the_first_that_failed():
+    good = outcome_of_status(0x0000, MoveCounts(5, 0, 0, None), (), 7)
+    bad = outcome_of_status(0xB000, MoveCounts(3, 2, None, 4), ("1.2", "1.3"), 8)
+    both = good.plus(bad)
+    assert (both.status, both.returncode, both.error, both.message_id) == (0xB000, 69, bad.error, 8)
+    assert both.counts == MoveCounts(8, 2, 0, 4)
+    assert both.failed_instances == ("1.2", "1.3")
+    assert bad.plus(good).status == 0xB000
+    assert good.plus(good).is_success
+
+
+def test_a_cancelled_retrieve_says_so():
+    assert outcome_of_status(0xFE00, MoveCounts()).is_cancelled
+    assert not outcome_of_status(0x0000, MoveCounts()).is_cancelled
