@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from pfdcmd.pacs.outcome import MoveOutcome
 
+_ALL_DONE = (0x0000, 0xB000)
+
 
 @dataclass(frozen=True)
 class SeriesEvidence:
@@ -54,7 +56,11 @@ class SeriesEvidence:
 
 
 def sub_operations(outcome: MoveOutcome) -> int | None:
-    """How many images the PACS set out to send; None when it did not say."""
+    """How many images the PACS set out to send; None when it did not say.
+
+    Of a retrieve that has ended well none remain, whatever the last count before its end said (PS3.7 Table 9.1-4).
+    """
     counts = outcome.counts
-    given = [n for n in (counts.completed, counts.failed, counts.warning, counts.remaining) if n is not None]
+    remaining = None if outcome.status in _ALL_DONE else counts.remaining
+    given = [n for n in (counts.completed, counts.failed, counts.warning, remaining) if n is not None]
     return sum(given) if given else None

@@ -91,8 +91,11 @@ def test_kill_of_pfdcm_in_a_retrieve_loses_no_acknowledged_image(retrieving, wor
     with running(tmp_path, "--forever", "--httpResponse") as successor:
         status = {"do": "retrieveStatus", "on": {"series_uid": workload.series}, "PACS": "help"}
         reply = successor.ask("PACSinteract", status)
-        assert reply["status"] is True
-        assert reply["retrieveStatus"]["numDCMfiles"] == len(filed)
+        told = reply["retrieveStatus"]
+        assert told["numDCMfiles"] == len(filed)
+        # The PACS had said how many there are: the successor knows that these are not all.
+        assert (told["expected"], told["missing"]) == (IMAGES, IMAGES - len(filed))
+        assert reply["status"] is (len(filed) == IMAGES)
 
 
 def test_a_second_retrieve_of_the_same_series_is_pending_until_it_ends(retrieving, workload):
