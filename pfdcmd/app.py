@@ -30,6 +30,7 @@ from pfdcmd.edge.audit import open_audit
 from pfdcmd.edge.doctor import Probe
 from pfdcmd.edge.door import Door, open_door
 from pfdcmd.edge.files import Files
+from pfdcmd.edge.health import make_readiness
 from pfdcmd.edge.host import Host
 from pfdcmd.edge.jobs import Jobs
 from pfdcmd.edge.jobsite import JobSite
@@ -37,6 +38,7 @@ from pfdcmd.edge.ledger import SqliteLedger
 from pfdcmd.edge.listenerevents import ListenerEvents
 from pfdcmd.edge.pacsnet import PacsNet
 from pfdcmd.edge.places import make_state_directory, service_file_path, services_directory
+from pfdcmd.edge.roots import open_roots
 from pfdcmd.edge.runfile import Run, announce, claimed, withdraw
 from pfdcmd.edge.servicefiles import ServiceFiles
 from pfdcmd.edge.superserver import SuperServer
@@ -83,7 +85,8 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
     Raises: TreeFault: the saved tree cannot be loaded. StorageFault: there is no place for the state directory.
     """
     state_directory = make_state_directory(settings.state_dir, environ)
-    tree = make_tree(settings, environ, service_file_path(settings.service_file, state_directory))
+    service_file = service_file_path(settings.service_file, state_directory)
+    tree = make_tree(settings, environ, service_file)
     hub = EventHub()
     TreeEvents(tree, hub)
     listeners = SuperServer(
@@ -96,12 +99,14 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
     pacs = PacsNet(settings)
     ledger = SqliteLedger(state_directory)
     jobs = Jobs(JobSite(settings, tree, pacs, listeners, ledger, hub.publish, datetime.now))
+    tree_file = TreeFile(Path(settings.config_file_save), tree) if settings.config_file_save else None
+    readiness = make_readiness(state_directory, tree_file)
     context = Context(
         settings=settings,
         tree=tree,
         pacs=pacs,
         listeners=listeners,
-        files=Files(),
+        files=Files(open_roots(settings, service_file)),
         host=Host(),
         environ=environ,
         now=datetime.now,
@@ -109,10 +114,11 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
         events=hub,
         probe=Probe(settings),
         jobs=jobs,
+        health=readiness,
     )
-    tree_file = TreeFile(Path(settings.config_file_save), tree) if settings.config_file_save else None
+    audit = open_audit(settings, state_directory)
     try:
-        yield Program(context, state_directory, listeners, jobs, tree_file, open_audit(settings, state_directory), hub)
+        yield Program(context, state_directory, listeners, jobs, tree_file, audit, hub, readiness)
     finally:
         await jobs.close()
         if tree_file is not None:

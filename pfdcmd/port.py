@@ -9,11 +9,11 @@ anything else        the old dialect
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from pfdcmd.dispatch import ACTIONS
 from pfdcmd.edge.door import Door
-from pfdcmd.edge.health import Check, Readiness, directory_check, listeners_check, respond_alive
+from pfdcmd.edge.health import respond_alive
 from pfdcmd.edge.http import HttpServer, Routes
 from pfdcmd.edge.livemetrics import Live
 from pfdcmd.edge.metrics import Metrics, retrieves_by_state
@@ -21,8 +21,6 @@ from pfdcmd.edge.olddialect import OldDialect
 from pfdcmd.edge.performing import Performing
 from pfdcmd.edge.rpc import DOCUMENT_PATH, OpenRpcDocument, RpcOverHttp
 from pfdcmd.edge.rpc import PATH as RPC_PATH
-from pfdcmd.edge.runfile import read_run
-from pfdcmd.edge.treefile import TreeFile
 from pfdcmd.edge.websocket import WebSockets
 from pfdcmd.errors import StorageFault
 from pfdcmd.methods.perform import Rpc
@@ -50,7 +48,7 @@ class Port:
             ("GET", RPC_PATH): self._sockets.respond,
             ("GET", DOCUMENT_PATH): OpenRpcDocument(METHODS.values()).respond,
             ("GET", "/healthz"): respond_alive,
-            ("GET", "/readyz"): Readiness(_checks(program)).respond,
+            ("GET", "/readyz"): program.readiness.respond,
             ("GET", "/metrics"): self._metrics.respond,
         }
         self._server = HttpServer(
@@ -86,17 +84,3 @@ class Port:
             sockets=self._sockets.count,
             requests=self._performing.count,
         )
-
-
-def _checks(program: Program) -> Mapping[str, Check]:
-    """What is looked at for /readyz."""
-    directory = program.state_directory
-    return {
-        "listeners": listeners_check(directory, lambda: read_run(directory)),
-        "state_directory": directory_check(directory),
-        "tree": _tree_check(program.tree_file),
-    }
-
-
-def _tree_check(tree_file: TreeFile | None) -> Check:
-    return lambda: "The data tree is changed, but not saved." if tree_file is not None and tree_file.has_failed else ""

@@ -13,6 +13,7 @@ from pfdcmd.actions.context import Context, Reply
 from pfdcmd.actions.rights import check_right
 from pfdcmd.dispatch import dispatch, fault_reply
 from pfdcmd.edge.audit import DONE, FAILED, REFUSED, Audit
+from pfdcmd.edge.health import Readiness
 from pfdcmd.edge.jobs import Jobs
 from pfdcmd.edge.requestid import current_request_id
 from pfdcmd.edge.superserver import SuperServer
@@ -33,6 +34,7 @@ class Program:
     tree_file: TreeFile | None
     audit: Audit
     hub: EventHub
+    readiness: Readiness
 
     async def answer(self, call: Call, caller: Caller) -> Reply:
         """Do what the call asks; what it has changed in the tree is saved before its caller is told so.

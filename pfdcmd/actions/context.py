@@ -241,6 +241,10 @@ class FilesPort(Protocol):
         """Make each directory and its parents. Raises: StorageFault: naming the one that could not be made."""
         ...
 
+    async def check_paths(self, paths: Sequence[str]) -> None:
+        """Look at paths that a listener will use. Raises: PathRefused: one leads out of the operator's roots."""
+        ...
+
     async def read_text(self, path: str) -> str:
         """A whole text file. Raises: StorageFault."""
         ...

@@ -18,7 +18,8 @@ from pathlib import Path
 from aiohttp import web
 
 from pfdcmd.edge.readiness import check_listeners
-from pfdcmd.edge.runfile import Run
+from pfdcmd.edge.runfile import Run, read_run
+from pfdcmd.edge.treefile import TreeFile
 from pfdcmd.errors import StorageFault, SupervisorFault
 
 _FRESH_SECONDS = 1.0
@@ -59,6 +60,22 @@ class Readiness:
         said = await asyncio.to_thread(lambda: {name: check() for name, check in self._checks.items()})
         self._judged_at = time.monotonic()
         return said
+
+
+def make_readiness(state_directory: Path, tree_file: TreeFile | None) -> Readiness:
+    """All that is looked at of a pfdcm with this state directory."""
+    return Readiness(
+        {
+            "listeners": listeners_check(state_directory, lambda: read_run(state_directory)),
+            "state_directory": directory_check(state_directory),
+            "tree": tree_check(tree_file),
+        }
+    )
+
+
+def tree_check(tree_file: TreeFile | None) -> Check:
+    """Whether the data tree is on disk as it is in memory, where it is to be."""
+    return lambda: "The data tree is changed, but not saved." if tree_file is not None and tree_file.has_failed else ""
 
 
 def listeners_check(state_dir: Path, run: Callable[[], Run | None]) -> Check:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator
 
 from pfdcmd.actions.caller import Caller, Right
 from pfdcmd.actions.context import Context
 from pfdcmd.errors import Fault
 
 Schema = Mapping[str, Any]
-"""A JSON Schema (draft 2020-12); its `description` is what people read."""
+"""A JSON Schema (draft 7, as OpenRPC has it); its `description` is what people read."""
 
 Run = Callable[[Mapping[str, Any], Context, Caller], Awaitable[Any]]
 
@@ -63,9 +63,9 @@ class Method:
         }
 
     @cached_property
-    def validator(self) -> Draft202012Validator:
+    def validator(self) -> Draft7Validator:
         """Made once: the schema is looked through for nothing else than the parameters."""
-        return Draft202012Validator(self.params_schema)
+        return Draft7Validator(self.params_schema)
 
 
 @dataclass(frozen=True)

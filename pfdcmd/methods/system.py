@@ -9,7 +9,7 @@ from pfdcmd import __version__
 from pfdcmd.actions.caller import Caller, Right
 from pfdcmd.actions.context import Context
 from pfdcmd.methods.method import Example, Method
-from pfdcmd.methods.schemas import COUNT, TEXT, record_schema
+from pfdcmd.methods.schemas import COUNT, TEXT, TEXTS, record_schema
 
 Params = Mapping[str, Any]
 
@@ -40,6 +40,11 @@ async def _describe(_params: Params, context: Context, caller: Caller) -> dict[s
         "limits": {key: getattr(context.settings, key) for key in _LIMITS},
         "host": await context.host.describe(),
     }
+
+
+async def _health(_params: Params, context: Context, _caller: Caller) -> dict[str, Any]:
+    said = await context.health.judge()
+    return {"status": "failing" if any(said.values()) else "ok", "checks": said}
 
 
 async def _shutdown(_params: Params, context: Context, _caller: Caller) -> dict[str, Any]:
@@ -89,6 +94,23 @@ METHODS = (
                     },
                     "host": {"system": "Linux"},
                 },
+            ),
+        ),
+    ),
+    Method(
+        name="system.health",
+        summary="Whether pfdcm can do its work: its listeners, their supervisor, its state directory, its saved tree.",
+        right=Right.READ,
+        run=_health,
+        result=record_schema(
+            {
+                "status": {"enum": ["ok", "failing"]},
+                "checks": {**TEXTS, "description": "what is looked at, to what is wrong with it; empty: nothing"},
+            }
+        ),
+        examples=(
+            Example(
+                "all is well", {}, {"status": "ok", "checks": {"listeners": "", "state_directory": "", "tree": ""}}
             ),
         ),
     ),

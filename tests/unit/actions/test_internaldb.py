@@ -49,7 +49,7 @@ class FakeFiles:
 @pytest.fixture
 def context():
     tree = Tree({"xinetd": {"series_mapDir": "/dicom/log/series_map"}})
-    return Context(Settings(), tree, None, None, FakeFiles(), None, {}, lambda: NOW, None, None, None, None)
+    return Context(Settings(), tree, None, None, FakeFiles(), None, {}, lambda: NOW, None, None, None, None, None)
 
 
 def call(context, meta):

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import dataclasses
 
 import pytest
 
 from pfdcmd.actions.context import Context
 from pfdcmd.actions.internalctl import internalctl
-from pfdcmd.errors import ParameterFault, ServiceFault
+from pfdcmd.errors import ParameterFault, PathRefused, ServiceFault
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
 
@@ -38,7 +39,9 @@ class FakeListeners:
 
 @pytest.fixture
 def context():
-    return Context(Settings(), Tree({"PACS": {"x": 1}}), None, FakeListeners(), None, None, {}, None, None, None, None, None)
+    return Context(
+        Settings(), Tree({"PACS": {"x": 1}}), None, FakeListeners(), None, None, {}, None, None, None, None, None, None
+    )
 
 
 def call(context, **meta):
@@ -108,3 +111,33 @@ def test_what_cannot_be_set_is_refused_before_anything_happens(context, var, val
 def test_a_change_that_is_refused_says_why(context):
     with pytest.raises(ServiceFault, match="Nothing is changed"):
         call(context, var="/listeners/bad/port", set="none")
+
+
+class FakeFiles:
+    def __init__(self):
+        self.checked = []
+
+    async def check_paths(self, paths):
+        self.checked += paths
+        if any(path.startswith("/etc") for path in paths):
+            raise PathRefused
+
+
+@pytest.mark.parametrize(
+    ("attributes", "checked"),
+    [
+        ({"data_dir": "/data/x", "only_from": "10.0.0.0/8"}, ["/data/x"]),
+        ({"server_args": "-t /tmp/x -d/data/y --log=/log -e /bin/z"}, ["/tmp/x", "/data/y", "/log", "/bin/z"]),
+        ({"instances": 4, "log_dir": None}, []),
+    ],
+)
+def test_directories_of_a_service_are_looked_at(context, attributes, checked):
+    files = FakeFiles()
+    call(dataclasses.replace(context, files=files), var="/listeners/a", set=attributes)
+    assert files.checked == checked
+
+
+def test_a_directory_out_of_the_roots_changes_nothing(context):
+    with pytest.raises(PathRefused):
+        call(dataclasses.replace(context, files=FakeFiles()), var="/listeners/a/data_dir", set="/etc")
+    assert context.listeners.changes == []

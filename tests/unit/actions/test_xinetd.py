@@ -10,7 +10,7 @@ import pytest
 
 from pfdcmd.actions.context import Context
 from pfdcmd.actions.xinetd import xinetd
-from pfdcmd.errors import ParameterFault, ServiceFileFault, StorageFault, SupervisorFault
+from pfdcmd.errors import ParameterFault, PathRefused, ServiceFileFault, StorageFault, SupervisorFault
 from pfdcmd.service.catalogue import Reading, make_catalogue
 from pfdcmd.service.plan import Difference, Reload
 from pfdcmd.settings import Settings
@@ -27,6 +27,11 @@ class FakeFiles:
         self.texts = {}
         self.directories = []
         self.unwritable = ()
+        self.out_of_roots = ()
+
+    async def check_paths(self, paths):
+        if set(paths) & set(self.out_of_roots):
+            raise PathRefused
 
     async def write_text(self, path, text):
         if path.startswith(self.unwritable or ("\0",)):
@@ -99,7 +104,7 @@ def context():
         }
     )
     files = FakeFiles()
-    return Context(Settings(), tree, None, FakeListeners(files), files, None, {}, None, None, None, None, None)
+    return Context(Settings(), tree, None, FakeListeners(files), files, None, {}, None, None, None, None, None, None)
 
 
 def call(context, thing, do):
@@ -245,3 +250,12 @@ def test_a_listener_that_does_not_answer_is_no_success(context):
     reply = call(context, "service", "everything")
     assert reply["status"] is False
     assert reply["msg"] == "dicomlistener does not answer C-ECHO on port 10402."
+
+
+@pytest.mark.parametrize("do", ["create", "install"])
+def test_a_directory_out_of_the_roots_comes_into_no_service_file(context, do):
+    context.files.out_of_roots = ("/dicom/log",)
+    reply = call(context, "file", do)
+    assert reply["status"] is False
+    assert "not below" in reply["msg"]
+    assert context.files.texts == {}
