@@ -46,6 +46,16 @@ def show_jobs(screen: Screen, jobs: Sequence[Job]) -> None:
     screen.table(["JOB", "STATE", "BEGUN", "PACS", "IMAGES", "STUDY"], rows, styles=STYLES, whole="STUDY")
 
 
+def show_records(screen: Screen, records: Sequence[Mapping[str, Any]]) -> None:
+    """A line a record, a column a key of the first."""
+    columns = list(records[0]) if records else []
+    if not columns:
+        screen.note("There are none.")
+        return
+    rows = [[record.get(column) for column in columns] for record in records]
+    screen.table([column.upper() for column in columns], rows, whole="SERIES")
+
+
 def check_complete(job: Job) -> None:
     """Raises: Incomplete: the job has ended otherwise."""
     if job["state"] != "complete":

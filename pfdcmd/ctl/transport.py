@@ -115,6 +115,9 @@ def refused(error: Mapping[str, Any], method: str, status: int = HTTPStatus.OK) 
     reason = data.get("reason")
     if isinstance(reason, str) and reason:
         message = reason
+    reference = data.get("reference")
+    if isinstance(reference, str) and reference not in message:
+        message = f"{message.rstrip('.')}, reference {reference}."
     do = data.get("do")
     if status == HTTPStatus.UNAUTHORIZED:
         do = "Give the token that the operator of pfdcm has made for you: --token-file FILE, or PFDCMCTL_TOKEN."

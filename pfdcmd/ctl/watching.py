@@ -36,7 +36,20 @@ def _print(session: Session, event: Event) -> None:
     if event.kind == "lagged":
         session.screen.note(f"{now} Some changes were missed. It is now: {json.dumps(event.data)}", "yellow")
         return
-    session.screen.line(f"{now} {event.topic} {json.dumps(event.data, ensure_ascii=False)}")
+    session.screen.line(f"{now} {_said(event)}")
+
+
+def _said(event: Event) -> str:
+    """A change of the tree as `path = value`; what is too large for that is to be asked for."""
+    data = event.data if isinstance(event.data, Mapping) else {}
+    path = data.get("path")
+    if path is None:
+        return f"{event.topic} {json.dumps(event.data, ensure_ascii=False)}"
+    if data.get("is_missing"):
+        return f"{path} is gone"
+    if data.get("is_large"):
+        return f"{path} has changed, and is large: pfdcmctl tree get {path}"
+    return f"{path} = {json.dumps(data.get('value'), ensure_ascii=False)}"
 
 
 def _document(event: Event) -> str:

@@ -45,7 +45,7 @@ def tags(session: Session, series: str, keys: tuple[str, ...], as_json: bool) ->
 def copy(session: Session, series: str, directory: str, as_json: bool) -> None:
     """Copy a series that has arrived.
 
-    DIRECTORY is one of the machine that pfdcm runs on.
+    It is put into DIRECTORY, on the machine that pfdcm runs on, below its UID.
 
     \b
     pfdcmctl copy --series 1.2.840.113619.2.5.1 /data/study-7
@@ -55,4 +55,4 @@ def copy(session: Session, series: str, directory: str, as_json: bool) -> None:
     if as_json:
         session.screen.json(result)
     else:
-        session.screen.note(f"The series is in {target}.")
+        session.screen.note(f"The series is in {result['target']}.")

@@ -24,16 +24,15 @@ def health(session: Session, as_json: bool) -> int:
     pfdcmctl --server https://pfdcm.example.org:4055 health --json
     """
     report = session.call("system.health")
-    is_well = report.get("status") in (True, "ok")
+    is_well = report["status"] == "ok"
     if as_json:
         session.screen.json(report)
     else:
         session.screen.line(f"pfdcm at {session.settings.server.url} " + ("is well." if is_well else "is not well:"))
-        _show(session, report)
+        _show(session, report["checks"])
     return EXIT_OK if is_well else EXIT_REFUSED
 
 
-def _show(session: Session, report: Mapping[str, object]) -> None:
-    for name, value in report.items():
-        if name != "status":
-            session.screen.line(f"  {name}: {value}")
+def _show(session: Session, checks: Mapping[str, str]) -> None:
+    for name, fault in checks.items():
+        session.screen.line(f"  {name}: {fault or 'well'}", "red" if fault else "")

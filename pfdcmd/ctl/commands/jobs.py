@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pfdcmd.ctl.jobtext import show_job, show_jobs
+from pfdcmd.ctl.jobtext import show_job, show_jobs, show_records
 from pfdcmd.ctl.options import Uid, json_option
 from pfdcmd.ctl.problems import WrongUse
 from pfdcmd.ctl.session import Session, with_session
@@ -36,13 +36,18 @@ def status(session: Session, job: str | None, series: str | None, as_json: bool)
 
 @click.command()
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="The latest so many.")
+@click.option(
+    "--unsolicited", "is_unsolicited", is_flag=True, help="The series that came without any retrieve, instead."
+)
 @json_option
 @with_session
-def jobs(session: Session, limit: int, as_json: bool) -> None:
+def jobs(session: Session, limit: int, is_unsolicited: bool, as_json: bool) -> None:
     """List the latest retrieves."""
-    listed = session.call("retrieve.list", limit=limit)
+    listed = session.call("retrieve.unsolicited" if is_unsolicited else "retrieve.list", limit=limit)
     if as_json:
         session.screen.json(listed)
+    elif is_unsolicited:
+        show_records(session.screen, listed)
     elif listed:
         show_jobs(session.screen, listed)
     else:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pfdcmd.ctl.bars import Bars
-from pfdcmd.ctl.jobtext import check_complete, show_job, size
+from pfdcmd.ctl.jobtext import check_complete, show_job, show_records, size
 from pfdcmd.ctl.options import Uid, json_option, pacs_option
 from pfdcmd.ctl.problems import WrongUse
 from pfdcmd.ctl.screen import Screen
@@ -81,9 +81,4 @@ def _show_plan(screen: Screen, plan: Mapping[str, Any], *, as_json: bool) -> Non
             screen.line(f"{name}: {size(value) or 'not known'}")
         elif not isinstance(value, dict | list):
             screen.line(f"{name}: {'not known' if value is None else value}")
-    series = plan.get("series", [])
-    if series and isinstance(series[0], Mapping):
-        columns = list(series[0])
-        screen.table(
-            [column.upper() for column in columns], [[one.get(column) for column in columns] for one in series]
-        )
+    show_records(screen, plan.get("series", []))
