@@ -155,8 +155,6 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         settings = _settings(options)
     except ParameterFault as fault:
         parser.error(fault.message)
-    if settings.roots:
-        parser.error("Roots are not available in this version.")
     if options.showSettings:
         print(format_settings(settings), end="")
         return 0

@@ -50,6 +50,9 @@ async def set_listeners(keys: Sequence[str], value: Any, context: Context) -> No
         changes = _changes({rest[0]: value})
     else:
         raise ParameterFault("An attribute of a listener is a value, not a directory.")
+    paths = [path for key, words in changes.items() for path in _paths(key, words or ())]
+    if paths:
+        await context.files.check_paths(paths)
     async with context.listeners.exclusive():
         await context.listeners.change(name, changes)
 
@@ -65,6 +68,13 @@ def _changes(value: Any) -> dict[str, list[str] | None]:
         if key not in ATTRIBUTES:
             raise ParameterFault(f"A service has no attribute {str(key)[:64]!r}; what is live cannot be set.")
     return {key: _words(key, item) for key, item in value.items()}
+
+
+def _paths(key: str, words: Sequence[str]) -> list[str]:
+    """The files and directories that the words name; an option of server_args may stand before one."""
+    if key == "server_args":
+        return [word[word.index("/") :] for word in words if "/" in word]
+    return [word for word in words if word.startswith("/")]
 
 
 def _nested(value: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -23,6 +23,8 @@ RESTARTED = "Stopping internet superserver: xinetd.\nStarting internet superserv
 CREATED_SUFFIX = ".new"
 """xinetd's includedir passes over names with a dot, so the file created there is not a second declaration."""
 
+_DIRECTORIES = ("tmpDir", "logDir", "dataDir")
+
 Part = Callable[[Context], Awaitable[Reply]]
 
 
@@ -45,7 +47,7 @@ async def xinetd(meta: Meta, context: Context) -> Reply:
 
 async def _create(context: Context) -> Reply:
     try:
-        contents = _format_file(context)
+        contents = await _format_file(context)
         path = _service_file(context) + CREATED_SUFFIX
         await context.files.write_text(path, contents)
     except Fault as fault:
@@ -55,7 +57,7 @@ async def _create(context: Context) -> Reply:
 
 async def _install(context: Context) -> Reply:
     try:
-        await context.files.write_text(_service_file(context), _format_file(context))
+        await context.files.write_text(_service_file(context), await _format_file(context))
     except Fault as fault:
         return _failed(f"{fault.message} Choose another place with --serviceFile or /xinetd/file.")
     return _done("")
@@ -64,7 +66,7 @@ async def _install(context: Context) -> Reply:
 async def _mkdirs(context: Context) -> Reply:
     leaves = _branch(context, "xinetd")
     try:
-        directories = [check_directory(leaves.get(leaf), f"/xinetd/{leaf}") for leaf in ("tmpDir", "logDir", "dataDir")]
+        directories = [check_directory(leaves.get(leaf), f"/xinetd/{leaf}") for leaf in _DIRECTORIES]
     except ServiceFault as fault:
         return {"dirs": [], **_failed(fault.message)}
     try:
@@ -129,9 +131,12 @@ _PARTS: Mapping[tuple[str, str], Part] = {
 }
 
 
-def _format_file(context: Context) -> str:
-    bind = context.settings.listener_bind
-    return format_service_file(_branch(context, "bin"), _branch(context, "xinetd"), bind)
+async def _format_file(context: Context) -> str:
+    """The file's text. Raises: PathRefused: a directory in it is not for callers to name."""
+    bind, leaves = context.settings.listener_bind, _branch(context, "xinetd")
+    directories = [leaves.get(leaf) for leaf in _DIRECTORIES]
+    await context.files.check_paths([directory for directory in directories if isinstance(directory, str)])
+    return format_service_file(_branch(context, "bin"), leaves, bind)
 
 
 def _service_file(context: Context) -> str:

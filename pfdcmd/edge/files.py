@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,7 @@ from typing import TypeVar
 from pfdcmd.actions.context import SeriesFiles
 from pfdcmd.edge.atomicfile import replace_text
 from pfdcmd.edge.elements import read_elements
+from pfdcmd.edge.roots import Roots
 from pfdcmd.edge.treecopy import copy_tree
 from pfdcmd.errors import StorageFault
 from pfdcmd.names import parse_uid
@@ -32,7 +33,9 @@ _T = TypeVar("_T")
 class Files:
     """Implements actions.context.FilesPort with threads of its own, so that a slow disk holds up files only."""
 
-    def __init__(self) -> None:
+    def __init__(self, roots: Roots | None = None) -> None:
+        """roots: where the paths of messages may lead; anywhere without them."""
+        self._roots = roots or Roots()
         self._executor = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="files")
 
     async def series(self, series_map_dir: str, series_uid: str) -> SeriesFiles | None:
@@ -41,47 +44,63 @@ class Files:
         A series is complete when `series.info` is there and `receiving.series` is not.
 
         Raises: ParameterFault: `series_uid` is not a UID (nothing else is ever joined to a path).
-                StorageFault: the map file or the series directory cannot be read.
+                StorageFault: the map file or the series directory cannot be read; PathRefused: or is out of the roots.
         """
         uid = parse_uid(series_uid, "series_uid")
-        return await self._run(lambda: _find_series(Path(series_map_dir), uid))
+        return await self._run(lambda: self._find_series(Path(series_map_dir), uid))
 
     async def tags(self, directory: str) -> dict[str, str]:
         """The elements of the first image, by file name, of a series directory: keyword -> text, without PixelData.
 
         Raises: StorageFault: there is no image, or it cannot be read.
         """
-        return await self._run(lambda: read_elements(_first_image(Path(directory))))
+        return await self._run(lambda: read_elements(_first_image(self._roots.confine(Path(directory)))))
 
     async def copy_tree(self, source: str, target: str) -> bool:
         """Copy a directory so that the target is never seen half done; False when there is a target already.
 
         Raises: StorageFault: it could not be copied; nothing is left of it.
         """
-        return await self._run(lambda: copy_tree(Path(source), Path(target)))
+        confine = self._roots.confine
+        return await self._run(lambda: copy_tree(confine(Path(source)), confine(Path(target))))
 
     async def make_directories(self, paths: list[str]) -> None:
         """Make each directory and its parents. Raises: StorageFault: naming the one that could not be made."""
-        await self._run(lambda: _make_directories([Path(path) for path in paths]))
+        await self._run(lambda: _make_directories([self._roots.confine(Path(path)) for path in paths]))
 
     async def read_text(self, path: str) -> str:
         """A whole text file of at most 1 MiB, UTF-8. Raises: StorageFault."""
-        return await self._run(lambda: _read_text(Path(path), _TEXT_MAX_BYTES))
+        return await self._run(lambda: _read_text(self._roots.confine(Path(path)), _TEXT_MAX_BYTES))
 
     async def write_text(self, path: str, text: str) -> None:
         """Replace a file's text atomically and durably, making its directory when missing. Raises: StorageFault."""
-        await self._run(lambda: replace_text(Path(path), text))
+        await self._run(lambda: replace_text(self._roots.confine(Path(path)), text))
+
+    async def check_paths(self, paths: Sequence[str]) -> None:
+        """Look at paths that others will use. Raises: PathRefused: one leads out of the roots."""
+        await self._run(lambda: [self._roots.confine(Path(path)) for path in paths])
 
     def close(self) -> None:
         """Let the threads end once their work is done."""
         self._executor.shutdown(wait=True)
 
+    def _find_series(self, series_map_dir: Path, uid: str) -> SeriesFiles | None:
+        directory = _look_up(self._roots.confine(series_map_dir / f"{uid}.json"), uid)
+        if directory is None:
+            return None
+        names = _names(self._roots.confine(Path(directory)))
+        return SeriesFiles(
+            directory=directory,
+            count=sum(name.endswith(_IMAGE_SUFFIX) for name in names),
+            is_complete=_COMPLETE in names and _RECEIVING not in names,
+        )
+
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
-def _find_series(series_map_dir: Path, uid: str) -> SeriesFiles | None:
-    map_file = series_map_dir / f"{uid}.json"
+def _look_up(map_file: Path, uid: str) -> str | None:
+    """The directory that a map file names."""
     try:
         directory = json.loads(_load(map_file, _MAP_MAX_BYTES))[uid]
     except FileNotFoundError:
@@ -92,19 +111,18 @@ def _find_series(series_map_dir: Path, uid: str) -> SeriesFiles | None:
         raise StorageFault(f"The series map file {map_file} is not one.") from error
     if not isinstance(directory, str) or not directory.startswith("/"):
         raise StorageFault(f"The series map file {map_file} names no directory.")
-    names = _names(Path(directory))
-    return SeriesFiles(
-        directory=directory,
-        count=sum(name.endswith(_IMAGE_SUFFIX) for name in names),
-        is_complete=_COMPLETE in names and _RECEIVING not in names,
-    )
+    return directory
 
 
 def _names(directory: Path) -> set[str]:
-    """The names in a directory; a directory that has been taken away has none."""
+    """The names in a directory, links aside; one that has been taken away has none, and one that is a link is none."""
     try:
-        with os.scandir(directory) as entries:
-            return {entry.name for entry in entries}
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with os.scandir(descriptor) as entries:
+                return {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return set()
     except (OSError, ValueError) as error:

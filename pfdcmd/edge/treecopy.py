@@ -19,6 +19,8 @@ def copy_tree(source: Path, target: Path) -> bool:
     Raises:  StorageFault: with the system's reason; nothing is left of the copy.
     """
     try:
+        if source.is_symlink():
+            raise StorageFault("The series' directory is a link, and not copied.")
         if os.path.lexists(target):
             return False
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from pfdcmd.edge.files import Files
-from pfdcmd.errors import ParameterFault, StorageFault
+from pfdcmd.edge.roots import Roots, open_roots
+from pfdcmd.errors import ParameterFault, PathRefused, StorageFault
+from pfdcmd.settings import Settings
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "pacs.json").read_text())
 TAGS = next(step["reply"] for step in GOLDEN["steps"] if step["id"] == "tags")["DICOMtagsGet"]["d_dicom"]
@@ -86,7 +89,7 @@ def test_only_uids_are_joined_to_a_path(files, tmp_path, series):
 def test_elements_are_the_recorded_ones(files, tmp_path):
     for path in (Path(get_testdata_file("DICOMDIR")).parent / "98892003" / "MR700").iterdir():
         data_set = pydicom.dcmread(path, stop_before_pixels=True)
-        (tmp_path / f"{int(data_set.InstanceNumber):05}-{data_set.SOPInstanceUID}.dcm").symlink_to(path)
+        shutil.copy(path, tmp_path / f"{int(data_set.InstanceNumber):05}-{data_set.SOPInstanceUID}.dcm")
     found = asyncio.run(files.tags(str(tmp_path)))
     assert found == TAGS
     assert list(found) == list(TAGS)
@@ -251,3 +254,102 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path):
     with pytest.raises(StorageFault, match="not a regular file"):
         asyncio.run(files.read_text(str(pipe)))
     files.close()
+
+
+class Rooted:
+    """Files confined to one directory, beside another that they must not reach."""
+
+    def __init__(self, tmp_path):
+        self.root, self.outside = tmp_path / "root", tmp_path / "outside"
+        for directory in (self.root / "series", self.root / "map", self.outside / "series"):
+            directory.mkdir(parents=True)
+        self.own_file = tmp_path / "etc" / "dicomlistener"
+        self.files = Files(Roots((self.root,), (self.own_file,)))
+        for directory in (self.root, self.outside):
+            write_image(directory / "series" / "1.dcm")
+        (self.root / "link").symlink_to(self.outside)
+
+    def paths_out(self):
+        return [
+            str(self.outside),
+            str(self.root / "link"),
+            str(self.root / "link" / "x"),
+            f"{self.root}/../outside",
+            f"{self.root}/x/../../outside/y",
+            f"{self.root}x",
+            "/",
+            "",
+            "..",
+        ]
+
+
+@pytest.fixture
+def rooted(tmp_path):
+    site = Rooted(tmp_path)
+    yield site
+    site.files.close()
+
+
+USES = {
+    "series": lambda site, path: site.files.series(path, UID),
+    "tags": lambda site, path: site.files.tags(path),
+    "copy to": lambda site, path: site.files.copy_tree(str(site.root / "series"), path),
+    "copy from": lambda site, path: site.files.copy_tree(path, str(site.root / "copy")),
+    "make": lambda site, path: site.files.make_directories([str(site.root / "made"), path]),
+    "read": lambda site, path: site.files.read_text(path),
+    "write": lambda site, path: site.files.write_text(path, "x"),
+    "check": lambda site, path: site.files.check_paths([str(site.root / "a"), path]),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
+def test_no_path_leads_out_of_the_roots(rooted, use):
+    before = sorted(rooted.outside.rglob("*"))
+    for path in rooted.paths_out():
+        with pytest.raises(PathRefused):
+            asyncio.run(use(rooted, path))
+    assert sorted(rooted.outside.rglob("*")) == before
+    assert not (rooted.root / "copy").exists()
+
+
+def test_a_map_file_does_not_lead_out_of_the_roots_either(rooted):
+    (rooted.root / "map" / f"{UID}.json").write_text(json.dumps({UID: str(rooted.outside / "series")}))
+    with pytest.raises(PathRefused):
+        asyncio.run(rooted.files.series(str(rooted.root / "map"), UID))
+
+
+def test_below_the_roots_all_is_as_ever(rooted):
+    files = rooted.files
+    target = rooted.root / "copies" / "new" / UID
+    assert asyncio.run(files.copy_tree(str(rooted.root / "series"), str(target)))
+    assert (target / "1.dcm").exists()
+    asyncio.run(files.write_text(str(rooted.root / "text"), "x"))
+    assert asyncio.run(files.read_text(str(rooted.root / "text"))) == "x"
+    asyncio.run(files.write_text(str(rooted.own_file), "service"))
+    assert rooted.own_file.read_text() == "service"
+
+
+def test_links_that_were_planted_among_images_are_not_followed(files, tmp_path, series):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    write_image(elsewhere / "secret.dcm")
+    (series / "0.dcm").symlink_to(elsewhere / "secret.dcm")
+    os.mkfifo(series / "00.dcm")
+    assert look_up(files, tmp_path).count == 0
+    with pytest.raises(StorageFault, match="no image"):
+        asyncio.run(files.tags(str(series)))
+    linked = tmp_path / "linked"
+    linked.symlink_to(elsewhere)
+    (tmp_path / "map" / f"{UID}.json").write_text(json.dumps({UID: str(linked)}))
+    with pytest.raises(StorageFault):
+        look_up(files, tmp_path)
+    with pytest.raises(StorageFault):
+        asyncio.run(files.tags(str(linked)))
+    with pytest.raises(StorageFault, match="link"):
+        asyncio.run(files.copy_tree(str(linked), str(tmp_path / "copy")))
+    assert not (tmp_path / "copy").exists()
+
+
+def test_roots_are_absolute():
+    with pytest.raises(ParameterFault, match="absolute"):
+        open_roots(Settings(roots="/srv:relative"), Path("/etc/x"))
