@@ -21,6 +21,7 @@ from listener.privileges import let_write, make_directories, take_on
 from listener.report import Report
 from listener.server import Server, listening_socket
 from listener.storage import Storage, open_receipts
+from listener.underway import Underway
 
 if TYPE_CHECKING:
     from listener.tls import TlsDoor
@@ -82,6 +83,7 @@ def _serve(config: Config) -> int:
     log = logging.getLogger("listener")
     listening, is_inherited = listening_socket(config)
     # what only pfdcm's user may open comes first
+    underway = until_done(lambda: Underway(config.report_file))
     report = until_done(lambda: Report(config.report_file))
     pause = partial(pause_and_report, report)
     doorkeeper = until_done(lambda: Doorkeeper(config), pause)
@@ -90,7 +92,7 @@ def _serve(config: Config) -> int:
     until_done(lambda: make_directories(config), pause)
     let_write(config, receipts.directory_fd)
     take_on(config)
-    storage = Storage(config, until_done(lambda: open_archive(config), pause), receipts)
+    storage = Storage(config, until_done(lambda: open_archive(config), pause), receipts, underway)
     server = Server(listening, doorkeeper, report, storage, tls)
     address = listening.getsockname()
     log.info(

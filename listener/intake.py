@@ -15,7 +15,9 @@ from listener.image import IncomingImage
 from listener.messages import StoreBegun
 from listener.quarantine import Note
 from listener.receipts import Event, Receipt, Sender, printable_title
+from listener.runlog import CutOff
 from listener.storage import Storage
+from listener.underway import Transfer
 
 _LOG = logging.getLogger("listener.intake")
 EVENT_OF = {Filed.NEW: Event.FILED, Filed.SAME: Event.SAME, Filed.DIFFERENT: Event.DIFFERENT}
@@ -23,13 +25,17 @@ EVENT_OF = {Filed.NEW: Event.FILED, Filed.SAME: Event.SAME, Filed.DIFFERENT: Eve
 
 @dataclass
 class Tally:
-    """What one association brought. `refused_by`: images that were refused, by the word they are counted under."""
+    """What one association brought. `refused_by`: images that were refused, by the word they are counted under.
+
+    `cut_off`: the image that it ended within, if it did.
+    """
 
     images: int = 0
     size_bytes: int = 0
     refused_by: Counter[str] = field(default_factory=Counter)
     echoes: int = 0
     outcome: str = "connection lost"
+    cut_off: CutOff | None = None
 
     @property
     def refused(self) -> int:
@@ -44,10 +50,14 @@ class Intake:
         self._peer = peer
         self._series = storage.series()
         self._image: IncomingImage | None = None
+        self._place: int | None = None
         self.sender = Sender()
         self.tally = Tally()
 
     def begin(self, began: StoreBegun) -> None:
+        if self._place is None:
+            self._place = self._storage.underway.take_place()
+        self._storage.underway.begin(self._place, self._transfer(began.command))
         self._image = IncomingImage(
             self._storage.archive.spool, began, self._storage.config.max_image_bytes, self._storage.space.fault()
         )
@@ -76,6 +86,7 @@ class Intake:
             return fault.status
         finally:
             image.discard()
+            self._forget_transfer()
 
     def refuse(self, command: Command, status: int) -> None:
         """A request was answered with a failure before its data set was looked at."""
@@ -91,7 +102,26 @@ class Intake:
             self._note_cut_off(self._image)
             self._image.discard()
             self._image = None
+            self._forget_transfer()
+        if self._place is not None:
+            self._storage.underway.give_back(self._place)
+            self._place = None
         self._series.release_all()
+
+    def _transfer(self, command: Command) -> Transfer:
+        return Transfer(
+            self._peer,
+            printable_title(self.sender.calling_ae),
+            printable_title(self.sender.called_ae),
+            command.sop_class,
+            command.sop_instance,
+            printable_title(command.move_originator),
+            command.move_originator_message_id,
+        )
+
+    def _forget_transfer(self) -> None:
+        if self._place is not None:
+            self._storage.underway.end(self._place)
 
     def _count_filed(self, image: IncomingImage, filing: Filing) -> None:
         self.tally.images += 1
@@ -150,6 +180,7 @@ class Intake:
 
     def _note_cut_off(self, image: IncomingImage) -> None:
         _LOG.warning("%s: cut off within an image, %d bytes of it dropped", self._peer, image.size_bytes)
+        self.tally.cut_off = CutOff(image.command.sop_instance, image.size_bytes)
         reason = "the association ended within the image"
         self._storage.receipts.write(
             Receipt(Event.CUT_OFF, self.sender, image.command, size_bytes=image.size_bytes, reason=reason)

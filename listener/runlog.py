@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Container
+from dataclasses import dataclass
 from datetime import datetime
 
 RUN_LOG = "listen.run.log"
@@ -17,6 +18,18 @@ def printable(text: str, max_characters: int = _MAX_FIELD) -> str:
     """What a peer sent, fit for a log: ASCII letters, digits and a few signs; the rest question marks; bounded."""
     kept = "".join(each if each.isascii() and (each.isalnum() or each in "._-+:/ ") else "?" for each in text)
     return kept[:max_characters]
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """An image that was not received to its end. `size_bytes`: of its data set, None where nobody knows."""
+
+    sop_instance: str
+    size_bytes: int | None
+
+    def __str__(self) -> str:
+        size = "" if self.size_bytes is None else f" cut_off_bytes={self.size_bytes}"
+        return f'cut_off="{printable(self.sop_instance)}"{size}'
 
 
 def format_line(
@@ -33,6 +46,7 @@ def format_line(
     pid: int = 0,
     seconds: float = 0.0,
     said: Container[str] = SAID_BY_DEFAULT,
+    cut_off: CutOff | None = None,
 ) -> str:
     """One line: when it ended, who sent, what came, how it ended. No patients' data.
 
@@ -46,6 +60,8 @@ def format_line(
     parts.append(f'calling="{printable(calling_ae)}" called="{printable(called_ae)}"')
     if "TRAFFIC" in said:
         parts.append(f"images={images} bytes={size_bytes} refused={refused}")
+    if cut_off is not None:
+        parts.append(str(cut_off))
     if "DURATION" in said:
         parts.append(f"seconds={seconds:.1f}")
     if "EXIT" in said:
@@ -58,6 +74,16 @@ def format_refusal(*, now: datetime, service: str, peer: str, why: str, said: Co
     host = f" peer={printable(peer)}" if "HOST" in said else ""
     return (
         f'{now.isoformat(timespec="seconds")} service={printable(service)}{host} outcome="refused: {printable(why)}"\n'
+    )
+
+
+def format_abandoned(
+    *, now: datetime, service: str, peer: str, calling_ae: str, called_ae: str, cut_off: CutOff
+) -> str:
+    """The line of an image that was on its way when its worker was killed, with the time when that was found."""
+    return (
+        f"{now.isoformat(timespec='seconds')} service={printable(service)} peer={printable(peer)} "
+        f'calling="{printable(calling_ae)}" called="{printable(called_ae)}" {cut_off} outcome="worker killed"\n'
     )
 
 

@@ -17,9 +17,10 @@ from listener.admission import FULL, TLS, Refusal
 from listener.config import Config
 from listener.doorkeeper import NO_ENTRY, Doorkeeper
 from listener.report import Report
-from listener.runlog import append_line, format_line, format_refusal
+from listener.runlog import CutOff, append_line, format_abandoned, format_line, format_refusal
 from listener.serieslock import close_abandoned
 from listener.storage import Storage
+from listener.underway import Transfer, receipt_of
 
 if TYPE_CHECKING:
     from listener.connection import Connection
@@ -88,6 +89,8 @@ class Server:
     def serve(self) -> None:
         """Serve until `stop`; then take no more, let the open associations finish, and release everything."""
         threading.stack_size(_THREAD_STACK_BYTES)
+        for transfer in self._storage.underway.abandoned:
+            self._note_abandoned(transfer)
         self._clean()
         try:
             self._accept_until_stopped()
@@ -265,6 +268,7 @@ class Server:
             pid=os.getpid(),
             seconds=time.monotonic() - opened.began,
             said=said,
+            cut_off=tally.cut_off,
         )
         self._append(line)
 
@@ -286,6 +290,18 @@ class Server:
             close_abandoned(self._archive, lambda name: _LOG.warning("closed a series that was abandoned, %s", name))
         except OSError as error:
             _LOG.error("cleaning failed: %s", error.strerror)
+
+    def _note_abandoned(self, transfer: Transfer) -> None:
+        line = format_abandoned(
+            now=datetime.now().astimezone(),
+            service=self._config.service,
+            peer=transfer.peer,
+            calling_ae=transfer.calling_ae,
+            called_ae=transfer.called_ae,
+            cut_off=CutOff(transfer.sop_instance, None),
+        )
+        self._append(line)
+        self._storage.receipts.write(receipt_of(transfer))
 
     def _drain(self) -> None:
         """Let the open associations finish; then cut them off."""

@@ -10,6 +10,7 @@ from listener.quarantine import Quarantine
 from listener.receipts import Receipts
 from listener.series import SeriesOfAssociation, SeriesRegistry
 from listener.space import Space
+from listener.underway import Underway
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Storage:
     config: Config
     archive: Archive
     receipts: Receipts
+    underway: Underway = field(default_factory=Underway)
     registry: SeriesRegistry = field(init=False)
     space: Space = field(init=False)
     quarantine: Quarantine = field(init=False)
@@ -33,6 +35,7 @@ class Storage:
         return SeriesOfAssociation(self.registry, self.config.max_open_series)
 
     def close(self) -> None:
+        self.underway.close()
         self.quarantine.close()
         self.archive.close()
         self.receipts.close()

@@ -12,6 +12,7 @@ from listener.config import Config
 from listener.connection import Connection
 from listener.opening import open_archive
 from listener.storage import Storage, open_receipts
+from listener.underway import Underway
 
 
 class ScriptedSocket:
@@ -63,7 +64,7 @@ class Site:
         )
         self.archive = open_archive(self.config)
         self.spool = self.archive.spool
-        self.storage = Storage(self.config, self.archive, open_receipts(self.config))
+        self.storage = Storage(self.config, self.archive, open_receipts(self.config), Underway(self.config.report_file))
         self.registry = self.storage.registry
 
     def close(self):
