@@ -1,0 +1,291 @@
+"""The ledger: fed by receipts and by directories, made again when it is damaged, and true in its counts."""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pfdcmd.edge.ledger import FILE_NAME, SqliteLedger
+from pfdcmd.edge.standings import find_standing
+from pfdcmd.errors import StorageFault
+from pfdcmd.retrieve.estimate import Rates
+from pfdcmd.retrieve.job import Job, JobState, RetrieveRequest, SeriesProgress
+
+SERIES, STUDY = "1.9", "1"
+
+
+class Site:
+    """A state directory with receipts, and one series directory with its map file."""
+
+    def __init__(self, root: Path) -> None:
+        self.state = root / "state"
+        self.receipts = self.state / "receipts"
+        self.receipts.mkdir(parents=True)
+        self.directory = root / "data" / "series"
+        self.directory.mkdir(parents=True)
+        self.maps = root / "series_map"
+        self.maps.mkdir()
+        (self.maps / f"{SERIES}.json").write_text(json.dumps({SERIES: str(self.directory)}))
+
+    def file(self, *numbers: int) -> None:
+        for number in numbers:
+            (self.directory / f"{number:05}-1.9.{number}.dcm").write_bytes(b"x" * 10)
+
+    def note(self, *numbers: int, name: str = "", **changes: object) -> Path:
+        """Write receipts as a worker does that is this process."""
+        path = self.receipts / (name or f"main-1-{os.getpid()}-1.jsonl")
+        with path.open("a") as stream:
+            for number in numbers:
+                line = {
+                    **{"t": time.time(), "event": "filed", "study": STUDY, "series": SERIES, "bytes": 10},
+                    **{"instance": f"1.9.{number}", "data_dir": str(self.directory.parent), "dir": "series"},
+                    **{"calling": "PACS", "called": "US", "originator": "", "move_id": None, **changes},
+                }
+                stream.write(json.dumps(line) + "\n")
+        return path
+
+    def settle(self) -> None:
+        """The series is closed, and the clock of the file system has gone on since."""
+        (self.directory / "series.info").touch()
+        os.utime(self.directory, ns=(time.time_ns(), time.time_ns() - 10_000_000_001))
+
+    @contextlib.asynccontextmanager
+    async def ledger(self):
+        ledger = SqliteLedger(self.state)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def in_ledger(site, work):
+    async def run():
+        async with site.ledger() as ledger:
+            return await work(ledger)
+
+    return asyncio.run(run())
+
+
+def counts(record):
+    return record.expected, record.missing, record.present
+
+
+def test_receipts_count_each_instance_once_however_often_it_came(site):
+    async def work(ledger):
+        site.file(1, 2)
+        site.note(1, 2, 1)
+        site.note(2, event="same")
+        assert await ledger.catch_up() == {SERIES}
+        assert await ledger.catch_up() == frozenset()
+        await ledger.note_listed(STUDY, SERIES, ["1.9.1", "1.9.2", "1.9.3"])
+        return await ledger.record(SERIES), await ledger.present(SERIES)
+
+    record, present = in_ledger(site, work)
+    assert counts(record) == (3, 1, 2)
+    assert (record.study, record.size_bytes) == (STUDY, 20)
+    assert present == {"1.9.1", "1.9.2"}
+
+
+def test_a_receipt_that_is_being_written_is_read_when_it_is_whole(site):
+    async def work(ledger):
+        path = site.note(1)
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-20])
+        assert await ledger.catch_up() == frozenset()
+        path.write_bytes(whole)
+        return await ledger.catch_up()
+
+    assert in_ledger(site, work) == {SERIES}
+
+
+def test_what_is_read_is_remembered_by_the_next_one(site):
+    async def once(ledger):
+        return await ledger.catch_up()
+
+    site.note(1)
+    assert in_ledger(site, once) == {SERIES}
+    assert in_ledger(site, once) == frozenset()
+
+
+def test_lines_that_are_no_receipts_hold_up_nothing(site):
+    async def work(ledger):
+        path = site.note()
+        path.write_bytes(b"\xff\xff\n{}\n" + b"x" * 3_000_000 + b"\n")
+        site.note(1)
+        await ledger.catch_up()
+        return await ledger.present(SERIES)
+
+    assert in_ledger(site, work) == {"1.9.1"}
+
+
+def test_files_deleted_by_hand_are_missing_and_files_without_receipts_are_here(site):
+    async def work(ledger):
+        site.file(1, 2, 3)
+        site.note(1, 2)
+        await ledger.note_listed(STUDY, SERIES, [f"1.9.{number}" for number in range(1, 5)])
+        await ledger.look(SERIES, [str(site.directory)])
+        before = counts(await ledger.record(SERIES))
+        (site.directory / "00002-1.9.2.dcm").unlink()
+        (places,) = await ledger.look(SERIES, [])
+        return before, counts(await ledger.record(SERIES)), places.files
+
+    assert in_ledger(site, work) == ((4, 1, 3), (4, 2, 2), 2)
+
+
+def test_a_directory_taken_away_leaves_nothing(site):
+    async def work(ledger):
+        site.file(1)
+        site.note(1)
+        await ledger.look(SERIES, [str(site.directory)])
+        (site.directory / "00001-1.9.1.dcm").unlink()
+        site.directory.rmdir()
+        await ledger.look(SERIES, [])
+        return await ledger.present(SERIES)
+
+    assert in_ledger(site, work) == frozenset()
+
+
+def test_a_directory_that_has_not_changed_is_not_read_again(site, monkeypatch):
+    async def work(ledger):
+        site.file(1, 2)
+        site.settle()
+        await ledger.look(SERIES, [str(site.directory)])
+        monkeypatch.setattr("pfdcmd.edge.ledgerfacts.read_series_directory", None)
+        return await find_standing(ledger, site.maps, SERIES)
+
+    standing = in_ledger(site, work)
+    assert (standing.files, standing.is_complete) == (2, True)
+
+
+def test_the_status_says_what_is_missing_once_somebody_has_said_what_to_expect(site):
+    async def work(ledger):
+        site.file(1, 2)
+        site.settle()
+        before = await find_standing(ledger, site.maps, SERIES)
+        await ledger.note_counts(STUDY, SERIES, counted=3, moved=None)
+        return before, await find_standing(ledger, site.maps, SERIES)
+
+    before, after = in_ledger(site, work)
+    assert (before.is_complete, before.expected, before.missing) == (True, None, None)
+    assert (after.is_complete, after.expected, after.missing) == (False, 3, 1)
+
+
+def test_a_status_needs_no_ledger(site, monkeypatch):
+    async def work(ledger):
+        async def fail(*_):
+            raise StorageFault
+
+        site.file(1)
+        site.settle()
+        monkeypatch.setattr(ledger, "catch_up", fail)
+        return await find_standing(ledger, site.maps, SERIES)
+
+    assert in_ledger(site, work).is_complete
+
+
+def test_a_damaged_ledger_is_set_aside_and_made_again_from_the_files(site):
+    async def work(ledger):
+        assert await ledger.open()
+        await ledger.look(SERIES, [str(site.directory)])
+        return counts(await ledger.record(SERIES))
+
+    site.file(1, 2)
+    (site.state / FILE_NAME).write_bytes(b"not a data base at all" * 100)
+    assert in_ledger(site, work) == (None, 0, 2)
+    assert [file for file in site.state.iterdir() if ".damaged-" in file.name]
+
+
+def test_receipts_of_workers_that_are_gone_are_forgotten_once_read(site):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    own = os.getpid()
+
+    async def work(ledger):
+        left = site.note(1, name=f"main-1-{gone.pid}-5.jsonl")
+        succeeded = site.note(2, name=f"main-1-{own}-5.jsonl")
+        current = site.note(3, name=f"main-1-{own}-6.jsonl")
+        await ledger.forget_receipts()
+        return await ledger.present(SERIES), [path.exists() for path in (left, succeeded, current)]
+
+    present, exist = in_ledger(site, work)
+    assert present == {"1.9.1", "1.9.2", "1.9.3"}
+    assert exist == [False, False, True]
+
+
+def job(number=0, state=JobState.RUNNING, series=(SERIES,), study=STUDY):
+    progress = tuple(SeriesProgress(uid, state, 3, 2, ("1.9.3",), ("why",), 20) for uid in series)
+    now = time.time()
+    ended = now if state.is_final else None
+    return Job(f"job{number}", RetrieveRequest("main", study, series), state, now - 1, ended, 2, progress, "so far")
+
+
+def test_jobs_come_back_as_they_were_noted(site):
+    async def work(ledger):
+        first, second = job(1), job(2, JobState.PARTIAL)
+        await ledger.save_job(first)
+        await ledger.save_job(second)
+        assert await ledger.job("job1") == first
+        assert await ledger.job("none") is None
+        assert await ledger.jobs(10) == [second, first]
+        assert await ledger.jobs(1) == [second]
+        assert await ledger.open_jobs() == [first]
+        return await ledger.job_of_series(SERIES)
+
+    assert in_ledger(site, work) == ("job2", True)
+
+
+def test_what_no_job_asked_for_is_listed(site):
+    async def work(ledger):
+        await ledger.save_job(job(1))
+        site.note(1, 2)
+        site.note(3, series="1.8", originator="US")
+        site.note(4, series="1.7", study="5")
+        site.note(5, series="1.7", study="5")
+        await ledger.catch_up()
+        return await ledger.unsolicited(10)
+
+    (found,) = in_ledger(site, work)
+    assert (found["series"], found["study"], found["images"], found["calling"]) == ("1.7", "5", 2, "PACS")
+
+
+def test_troubles_are_known_until_the_image_comes(site):
+    async def work(ledger):
+        site.note(1, event="quarantined", reason="no SOPClassUID", dir="")
+        await ledger.catch_up()
+        before = await ledger.troubles(SERIES)
+        site.note(1)
+        await ledger.catch_up()
+        return before, await ledger.troubles(SERIES)
+
+    assert in_ledger(site, work) == ({"1.9.1": "quarantined, no SOPClassUID"}, {})
+
+
+def test_a_destination_is_known_once_images_have_come_by_it(site):
+    async def work(ledger):
+        unknown = await ledger.knows_destination("US")
+        site.note(1)
+        await ledger.catch_up()
+        return unknown, await ledger.knows_destination("US"), await ledger.knows_destination("NOBODY")
+
+    # As long as nothing is known at all, it is taken to be us.
+    assert in_ledger(site, work) == (True, True, False)
+
+
+def test_rates_add_up(site):
+    async def work(ledger):
+        await ledger.note_rate("main", Rates(10, 1000, 2.0))
+        await ledger.note_rate("main", Rates(5, 500, 1.0))
+        return await ledger.rates("main"), await ledger.rates("other")
+
+    assert in_ledger(site, work) == (Rates(15, 1500, 3.0), Rates())
