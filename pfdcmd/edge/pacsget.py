@@ -20,7 +20,7 @@ from pynetdicom.presentation import PresentationContext, StoragePresentationCont
 
 from pfdcmd.edge.pacslink import PacsLink, Proposal, Response
 from pfdcmd.edge.pacsservices import STUDY_GET, Told, get
-from pfdcmd.errors import PacsFault, PeerTimeout
+from pfdcmd.errors import PacsFault, PeerAborted, PeerTimeout
 from pfdcmd.pacs.delivery import Delivery
 from pfdcmd.pacs.getcontexts import storage_proposals
 from pfdcmd.pacs.outcome import MoveOutcome, outcome_of_fault
@@ -91,8 +91,7 @@ class GettingLink:
     def close(self) -> None:
         """As PacsLink.close, of both."""
         self._link.close()
-        if self._delivering is not None:
-            self._delivering.close()
+        self._leave_listener()
 
     def _take(self, event: evt.Event) -> int:
         """An image has come: the status that our listener gives it, or A700 when it cannot be delivered."""
@@ -115,12 +114,25 @@ class GettingLink:
     def _deliver(self, image: C_STORE, sop_class: UID, transfer_syntax: str) -> int:
         if self._undeliverable is not None:
             return _OUT_OF_RESOURCES
+        try:
+            return _store(self._listener(), image, sop_class, transfer_syntax, self._link)
+        except PeerAborted:
+            # A worker of the listener's may have died or been replaced; another takes the same image.
+            self._leave_listener()
+            return _store(self._listener(), image, sop_class, transfer_syntax, self._link)
+
+    def _listener(self) -> PacsLink:
         if self._delivering is None:
             self._delivering = PacsLink(self._receiver, self._settings, _as_agreed(self._link.accepted))
             if self._stopped is not None:
                 raise self._stopped
             self._delivering.open()
-        return _store(self._delivering, image, sop_class, transfer_syntax, self._link)
+        return self._delivering
+
+    def _leave_listener(self) -> None:
+        if self._delivering is not None:
+            self._delivering.close()
+            self._delivering = None
 
 
 def _proposal(sop_classes: Iterable[str], max_bytes: int, take: Callable[[evt.Event], int]) -> Proposal:

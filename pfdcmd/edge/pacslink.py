@@ -75,14 +75,14 @@ class PacsLink:
         self.peer = peer
         self._settings = settings
         self._proposal = proposal
-        self._entity = PeerEntity(
-            peer.calling_ae, Wire(settings.pacs_response_seconds, proposal.max_message_bytes, host=peer.host)
-        )
-        self._entity.connection_timeout = settings.pacs_connect_seconds
-        self._entity.acse_timeout = settings.pacs_association_seconds + _SPARE_SECONDS
         # Between two responses; while images come on the association itself, responses may be hours apart.
         is_receiving = proposal.on_store is not None
         message_seconds = settings.pacs_retrieve_seconds if is_receiving else settings.pacs_response_seconds
+        wire = Wire(settings.pacs_response_seconds, proposal.max_message_bytes, host=peer.host)
+        # An image may be as large as memory allows: the next is not read before somebody has taken it.
+        self._entity = PeerEntity(peer.calling_ae, replace(wire, max_waiting_messages=1) if is_receiving else wire)
+        self._entity.connection_timeout = settings.pacs_connect_seconds
+        self._entity.acse_timeout = settings.pacs_association_seconds + _SPARE_SECONDS
         self._entity.dimse_timeout = message_seconds + _SPARE_SECONDS
         self._entity.network_timeout = None
         self._association: Association | None = None

@@ -25,16 +25,21 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 # A PDU is at most as long as we announce (PS3.8 Annex D.1), 16 KiB here; peers that overdo it a little are let through.
 _MAX_PDU_BYTES = 1024 * 1024
-# Messages that wait for a slow reader; beyond these the PACS finds that its connection is full.
+# Responses that wait for a slow reader; beyond these the PACS finds that its connection is full.
 _MAX_WAITING_MESSAGES = 64
 
 
 @dataclass(frozen=True)
 class Wire:
-    """What an association's connection goes by. tls: None for plain TCP; host: what a certificate must name, or ""."""
+    """What an association's connection goes by.
+
+    max_waiting_messages: so many that nobody has read yet, after which no more are taken from the connection.
+    tls: None for plain TCP; host: what a certificate must name, or "".
+    """
 
     stall_seconds: float
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    max_waiting_messages: int = _MAX_WAITING_MESSAGES
     tls: ssl.SSLContext | None = None
     host: str = ""
 
@@ -143,7 +148,7 @@ class PeerSocket(AssociationSocket):
     @property
     def ready(self) -> bool:
         """Whether there is something to read, and somebody to read it: a slow reader makes the PACS wait."""
-        return self.assoc.dimse.msg_queue.qsize() < _MAX_WAITING_MESSAGES and super().ready
+        return self.assoc.dimse.msg_queue.qsize() < self._wire.max_waiting_messages and super().ready
 
     def recv(self, nr_bytes: int) -> bytearray:
         self._received_bytes += nr_bytes

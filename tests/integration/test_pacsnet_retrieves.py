@@ -44,10 +44,15 @@ class Receiver:
         self.received = {}
         self.originators = set()
         self.status = 0x0000
+        self.aborts_after = None
         self.sockets = []
         self.port = 0
 
     def take(self, event):
+        if len(self.received) == self.aborts_after:
+            self.aborts_after = None
+            event.assoc.abort()
+            return 0xC000
         request = event.request
         self.received[str(request.AffectedSOPInstanceUID)] = request.DataSet.getvalue()
         self.originators.add((request.MoveOriginatorApplicationEntityTitle, request.MoveOriginatorMessageID))
@@ -240,6 +245,25 @@ def test_the_listeners_status_is_given_to_the_pacs():
         outcome = retrieve(pacs, receiver=receiver)
     assert counts_of(outcome) == (0, 12, 0)
     assert len(outcome.failed_instances) == 12
+
+
+def test_a_listener_that_breaks_off_is_given_the_same_image_again():
+    with site() as (pacs, receiver):
+        receiver.aborts_after = 3
+        outcome = retrieve(pacs, receiver=receiver)
+        assert len(receiver.sockets) == 2
+    assert counts_of(outcome) == (12, 0, 0)
+    assert len(receiver.received) == 12
+
+
+def test_an_image_that_is_larger_than_allowed_ends_the_c_get():
+    large = study_images(series=1, images=2)
+    large[1].PixelData = bytes(2 * 1024 * 1024)
+    settings = replace(SETTINGS, pacs_max_image_bytes=1024 * 1024)
+    with site(images=large) as (pacs, receiver):
+        outcome = retrieve(pacs, receiver=receiver, settings=settings)
+    assert (outcome.is_success, outcome.status) == (False, None)
+    assert list(receiver.received) == [large[0].SOPInstanceUID]
 
 
 def test_a_listener_that_is_down_ends_the_c_get_and_is_named():
