@@ -10,12 +10,11 @@ from pfdcmd.actions.context import Context
 from pfdcmd.actions.receivedseries import copy_series, find_directory, parse_target, read_tags
 from pfdcmd.errors import PathRefused, SeriesNotFound, StorageFault
 from pfdcmd.methods.method import Example, Method
+from pfdcmd.methods.sample import SERIES_UID
 from pfdcmd.methods.schemas import SERIES, TEXT, TEXTS, record_schema
 from pfdcmd.names import parse_uid
 
 Params = Mapping[str, Any]
-
-_UID = "1.3.6.1.4.1.5962.1.1.0.0.0.1196533885.18148.0.118"
 
 
 async def _tags(params: Params, context: Context, _caller: Caller) -> dict[str, str]:
@@ -40,7 +39,7 @@ METHODS = (
         params={"series": SERIES},
         required=("series",),
         result={**TEXTS, "description": "keyword to text"},
-        examples=(Example("a series", {"series": _UID}, {"Modality": "CT", "SeriesInstanceUID": _UID}),),
+        examples=(Example("a series", {"series": SERIES_UID}, {"Modality": "CT", "SeriesInstanceUID": SERIES_UID}),),
         errors=(SeriesNotFound, StorageFault),
     ),
     Method(
@@ -57,11 +56,11 @@ METHODS = (
         examples=(
             Example(
                 "to a project",
-                {"series": _UID, "path": "/data/project"},
+                {"series": SERIES_UID, "path": "/data/project"},
                 {
-                    "series": _UID,
+                    "series": SERIES_UID,
                     "source": "/dicom/data/12345-DOE.JANE/Head-20240131-1.2.3/Axial-20240131-1.2.3.4",
-                    "target": f"/data/project/{_UID}",
+                    "target": f"/data/project/{SERIES_UID}",
                 },
             ),
         ),

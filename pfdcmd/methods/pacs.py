@@ -20,6 +20,7 @@ from pfdcmd.errors import (
     TreeTooLarge,
 )
 from pfdcmd.methods.method import Example, Method, Schema, Stream
+from pfdcmd.methods.sample import PATIENT_ID, STUDY_DATE, STUDY_UID
 from pfdcmd.methods.schemas import AE_TITLE, COUNT, LEVEL, PACS, TEXT, TEXTS, limit_schema, list_schema, record_schema
 from pfdcmd.pacs.level import LevelQuery
 
@@ -170,12 +171,12 @@ METHODS = (
         examples=(
             Example(
                 "the studies of a patient",
-                {"pacs": "orthanc", "level": "STUDY", "keys": {"PatientID": "98890234", "StudyDate": ""}, "limit": 1},
+                {"pacs": "orthanc", "level": "STUDY", "keys": {"PatientID": PATIENT_ID, "StudyDate": ""}, "limit": 1},
                 [
                     {
-                        "PatientID": "98890234",
-                        "StudyDate": "20030505",
-                        "StudyInstanceUID": "1.3.6.1.4.1.5962.1.1.0.0.0.1196533885.18148.0.133",
+                        "PatientID": PATIENT_ID,
+                        "StudyDate": STUDY_DATE,
+                        "StudyInstanceUID": STUDY_UID,
                     }
                 ],
             ),

@@ -16,6 +16,8 @@ from pfdcmd.errors import (
     StorageFault,
 )
 from pfdcmd.methods.method import Example, Method, Schema
+from pfdcmd.methods.sample import JOB as JOB_ID
+from pfdcmd.methods.sample import SERIES_UID, STUDY_UID
 from pfdcmd.methods.schemas import COUNT, JOB, PACS, SERIES, STUDY, TEXT, limit_schema, list_schema, record_schema
 from pfdcmd.names import parse_uid
 from pfdcmd.retrieve.job import JobState, RetrieveRequest
@@ -25,9 +27,6 @@ Params = Mapping[str, Any]
 
 _MOST_SERIES = 10_000
 _MAP_DIR = "/xinetd/series_mapDir"
-
-_STUDY = "1.3.6.1.4.1.5962.1.1.0.0.0.1196527414.5534.0.1"
-_SERIES = "1.3.6.1.4.1.5962.1.1.0.0.0.1196527414.5534.0.2"
 
 _MAYBE_COUNT: Schema = {"type": ["integer", "null"], "minimum": 0}
 _MAYBE_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0}
@@ -82,9 +81,9 @@ _WANTED: Mapping[str, Schema] = {
     "force": {"type": "boolean", "default": False, "description": "retrieve what is here already, too"},
 }
 _EXAMPLE_JOB = {
-    "job": "4f2a91c07d3e5b18",
+    "job": JOB_ID,
     "pacs": "orthanc",
-    "study": _STUDY,
+    "study": STUDY_UID,
     "state": "complete",
     "progress": {"expected": 1, "received": 1, "missing": 0},
     "attempts": 1,
@@ -93,7 +92,7 @@ _EXAMPLE_JOB = {
     "ended": 1795347745.1,
     "series": [
         {
-            "series": _SERIES,
+            "series": SERIES_UID,
             "state": "complete",
             "expected": 1,
             "received": 1,
@@ -104,7 +103,7 @@ _EXAMPLE_JOB = {
         }
     ],
 }
-_JOB_ALONE = {"job": "4f2a91c07d3e5b18"}
+_JOB_ALONE = {"job": JOB_ID}
 
 
 def _request(params: Params) -> RetrieveRequest:
@@ -192,15 +191,15 @@ METHODS = (
         examples=(
             Example(
                 "a study",
-                {"pacs": "orthanc", "study": _STUDY},
+                {"pacs": "orthanc", "study": STUDY_UID},
                 {
                     "pacs": "orthanc",
-                    "study": _STUDY,
+                    "study": STUDY_UID,
                     "images": 1,
                     "here": 0,
                     "bytes": None,
                     "seconds": None,
-                    "series": [{"series": _SERIES, "expected": 1, "here": 0, "move": 1, "missing_instances": []}],
+                    "series": [{"series": SERIES_UID, "expected": 1, "here": 0, "move": 1, "missing_instances": []}],
                 },
             ),
         ),
@@ -217,7 +216,7 @@ METHODS = (
         examples=(
             Example(
                 "a study",
-                {"pacs": "orthanc", "study": _STUDY},
+                {"pacs": "orthanc", "study": STUDY_UID},
                 {
                     **_EXAMPLE_JOB,
                     "state": "queued",
@@ -289,8 +288,8 @@ METHODS = (
                 {"limit": 1},
                 [
                     {
-                        "series": _SERIES,
-                        "study": _STUDY,
+                        "series": SERIES_UID,
+                        "study": STUDY_UID,
                         "images": 12,
                         "first": 1795347744.2,
                         "last": 1795347745.1,
