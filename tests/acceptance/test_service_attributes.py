@@ -1,8 +1,10 @@
 """Each attribute of a service by a real peer: DCMTK's echoscu and storescu are let in, or told why not."""
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
@@ -158,6 +160,38 @@ def test_max_pdu_idle_timeout_and_max_image_bytes(site):
     assert "OutOfResources" in said.replace(" ", "")
     assert site.images("limits") == []
     assert refused(site, "limits") == {"images": 1}
+
+
+@pytest.mark.parametrize("floor", [{"min_free_bytes": "1000000G"}, {"min_free_inodes": 1_000_000_000}])
+def test_min_free_bytes_and_min_free_inodes(site, floor):
+    (name,) = floor
+    port = site.declare(name, **floor)
+    assert "OutOfResources" in store(port, options=("-v",)).replace(" ", "")
+    assert site.images(name) == []
+    assert refused(site, name) == {"space": 1}
+    wait_until(lambda: "are free below data_dir" in site.show(name)["last_error"])
+    site.declare(name, **{name: 0})
+    assert store(port) == ""
+
+
+def test_quarantine_dir_and_its_limits(site, tmp_path):
+    kept = tmp_path / "kept"
+    port = site.declare("kept", quarantine_dir=kept, quarantine_max_files=1, quarantine_max_bytes="1G")
+    assert store(port) == ""
+    (image,) = site.images("kept")
+    patient = image.parents[2]
+    shutil.rmtree(patient)
+    patient.write_text("in the way")
+    for _ in range(2):
+        # a status that storescu does not fail for
+        store(port)
+    wait_until(lambda: site.show("kept")["refused"] == {"quarantined": 1, "images": 1})
+    assert sorted(path.suffix for path in kept.iterdir()) == [".dcm", ".json"]
+    patient.unlink()
+    (configuration,) = site.directory.rglob("services/kept-*.json")
+    command = [sys.executable, "-m", "listener.cli", "replay", "--config", str(configuration), "--all"]
+    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    assert (len(site.images("kept")), list(kept.iterdir())) == (1, [])
 
 
 def verbose_echo(port):
