@@ -67,7 +67,9 @@ class OldDialect:
             raise
         response = self._response(reply)
         milliseconds = (time.monotonic() - started) * 1000
-        _log.info("call %d: %s, %.1f ms, status %s", number, action, milliseconds, reply.get("status"))
+        status = reply.get("status")
+        fields = {"call": number, "action": action, "milliseconds": round(milliseconds, 1), "status": status}
+        _log.info("call %d: %s, %.1f ms, status %s", number, action, milliseconds, status, extra={"fields": fields})
         return response
 
     def refused(self, fault: AccessRefused) -> web.Response:

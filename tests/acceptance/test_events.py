@@ -92,17 +92,22 @@ def test_a_subscriber_that_reconnects_50_times_in_a_retrieve_hears_every_number_
                     await call(http, url, "tree.set", {"path": "/test/value", "value": number})
 
             setting = asyncio.create_task(set_often())
+            under_way = 0
             for reconnection in range(RECONNECTIONS):
                 before = sum(map(len, subscriber.heard.values()))
                 wanted = before + 1 + reconnection % 7
                 await subscriber.connect(lambda least=wanted: sum(map(len, subscriber.heard.values())) >= least)
+                under_way += (
+                    subscriber.heard["jobs"][-1:] == [] or subscriber.heard["jobs"][-1][1]["state"] not in ENDED
+                )
             await subscriber.connect(lambda: any(told["state"] in ENDED for _, told in subscriber.heard["jobs"]))
             setting.cancel()
             await asyncio.gather(setting, return_exceptions=True)
             ended = await call(http, url, "retrieve.status", {"job": job})
-        return subscriber, job, ended
+        return subscriber, job, ended, under_way
 
-    subscriber, job, ended = asyncio.run(scenario())
+    subscriber, job, ended, under_way = asyncio.run(scenario())
+    assert under_way > RECONNECTIONS // 2, "the retrieve was over too soon to show anything"
     for topic in subscriber.heard:
         numbers = subscriber.numbers(topic)
         assert numbers == list(range(1, len(numbers) + 1))
