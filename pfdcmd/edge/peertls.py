@@ -1,6 +1,6 @@
 """TLS to a PACS: the context that an entry's files make, and in words why a connection could not be encrypted.
 
-The profile is PS3.15 section B.9 (BCP 195, RFC 9325): TLS 1.2 or later, forward secrecy, authenticated encryption.
+The profile is PS3.15 section B.12 (BCP 195, RFC 9325): TLS 1.2 or later, forward secrecy, authenticated encryption.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How a connection to a PACS is encrypted, as its entry below /PACS says.
 
-tls            true: TLS by the BCP 195 profile (PS3.15 section B.9); without it, plain TCP
+tls            true: TLS by the BCP 195 profile (PS3.15 section B.12); without it, plain TCP
 tlsCA          file of certificates (PEM) that the PACS's must lead to; without it, the system's
 tlsCertificate our certificate (PEM), for a PACS that asks for one; tlsKey its key, when in a file of its own
 tlsCheckHost   true: the PACS's certificate must name serverIP; it always must when there is no tlsCA
