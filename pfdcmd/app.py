@@ -38,6 +38,7 @@ from pfdcmd.edge.ledger import SqliteLedger
 from pfdcmd.edge.listenerevents import ListenerEvents
 from pfdcmd.edge.pacsnet import PacsNet
 from pfdcmd.edge.places import make_state_directory, service_file_path, services_directory
+from pfdcmd.edge.privileges import STAYS_ROOT
 from pfdcmd.edge.roots import open_roots
 from pfdcmd.edge.runfile import Run, announce, claimed, withdraw
 from pfdcmd.edge.servicefiles import ServiceFiles
@@ -223,6 +224,8 @@ def _warn(settings: Settings, host: str, port: int) -> None:
     address = ipaddress.ip_address(host)
     if address.is_unspecified and not settings.enable_token_auth:
         _log.warning(_OPEN_TO_ALL, port, port)
+    if os.geteuid() == 0 and not settings.user:
+        _log.warning(STAYS_ROOT)
     if settings.enable_token_auth and not settings.tls_certificate and not address.is_loopback:
         _log.warning(_TOKENS_IN_THE_CLEAR, port)
 

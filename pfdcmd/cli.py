@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import difflib
 import errno
+import logging
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from pfdcmd.app import check_pacs_entries, exit_code, make_tree, perform, serve
 from pfdcmd.banner import format_banner
 from pfdcmd.edge.door import open_door
 from pfdcmd.edge.logs import configure_logs
+from pfdcmd.edge.privileges import NO_LONGER_ROOT, become, find_account
 from pfdcmd.edge.tokenfile import make_token
 from pfdcmd.errors import Fault, ParameterFault
 from pfdcmd.settings import FILE_VARIABLE, Settings, convert, format_settings, format_value, read_settings
@@ -64,6 +66,9 @@ _GROUPS = (
     ("callers: times and limits", ("max_", "request_", "socket_")),
     ("object storage (not in this version), proxy", ("",)),
 )
+
+
+_log = logging.getLogger(__name__)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -159,6 +164,12 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         print(format_settings(settings), end="")
         return 0
     try:
+        account = None if options.test else find_account(settings)
+        if account is not None:
+            become(account, settings, os.environ)
+    except ParameterFault as fault:
+        parser.error(fault.message)
+    try:
         configure_logs(settings.verbosity_level, settings.debug_to_dir, settings.log_format)
     except OSError as error:
         print(f"pfdcm: {settings.debug_to_dir} cannot be logged to: {error.strerror} (--debugToDir)", file=sys.stderr)
@@ -173,6 +184,8 @@ def _run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             reply = asyncio.run(perform(settings, os.environ, os.fsencode(options.msg)))
             print(format_json(reply))
             return 0 if reply.get("status") is True else 1
+        if account is not None:
+            _log.info(NO_LONGER_ROOT, account.pw_name)
         asyncio.run(serve(settings, os.environ))
     except Fault as fault:
         print(f"pfdcm: {fault.message}", file=sys.stderr)
