@@ -62,7 +62,7 @@ def become(account: pwd.struct_passwd, settings: Settings, environ: MutableMappi
 
 
 def _directories(settings: Settings) -> dict[Path, int]:
-    """Directory -> mode, of those that pfdcm writes to by its settings alone; what the tree and service files name is for others to make."""
+    """Directory -> its mode when it is made, of those that pfdcm writes to by its settings alone."""
     named = {
         settings.state_dir or str(SYSTEM_STATE_DIR): 0o700,
         settings.dicom_dir: 0o750,
