@@ -141,6 +141,9 @@ class JobRun:
 
     async def _end(self, state: JobState, verdict: str = "") -> None:
         if state is JobState.CANCELLED:
+            with contextlib.suppress(StorageFault):
+                await self._site.ledger.catch_up()
+                await self.refresh(frozenset(one.series for one in self.job.series))
             _, verdict = judge_job(self.job.series, self._counts, present=self._present_count(), is_cancelled=True)
             cancelled = (
                 replace(one, state=JobState.CANCELLED) if not one.state.is_final else one for one in self.job.series

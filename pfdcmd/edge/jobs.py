@@ -47,6 +47,7 @@ class Jobs:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._by_request: dict[object, str] = {}
         self._starting = asyncio.Lock()
+        self._wake = asyncio.Event()
         self._is_lasting = False
         self._tending: list[asyncio.Task[None]] = []
         self._noting: set[asyncio.Task[None]] = set()
@@ -152,6 +153,7 @@ class Jobs:
     def _run(self, job: Job) -> JobRun:
         run = JobRun(job, self._site, self._changed)
         self._runs[job.id] = run
+        self._wake.set()
         self._by_request[_identity(job.request)] = job.id
         task = run.begin(attempts=self._site.settings.retrieve_attempts, is_once=not self._is_lasting)
         self._tasks[job.id] = task
@@ -198,7 +200,11 @@ class Jobs:
             except StorageFault as fault:
                 _log.error("%s", fault.cause or fault.message)
                 await asyncio.sleep(_FORGET_SECONDS)
-            await asyncio.sleep(_TEND_SECONDS if self._runs else _IDLE_SECONDS)
+            if not self._runs:
+                self._wake.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), _IDLE_SECONDS)
+            await asyncio.sleep(_TEND_SECONDS)
 
     async def _rebuild(self) -> None:
         """Have a new ledger know what is on disk; nothing waits for it, for whoever asks has it look at once."""
