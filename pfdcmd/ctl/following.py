@@ -23,17 +23,19 @@ _ASK_ANYWAY_SECONDS = 10.0
 Job = Mapping[str, Any]
 
 
-def follow_job(session: Session, job: Job, show: Callable[[Job], None]) -> Job:
-    """Show the job each time that it has changed, until it has ended. Returns: the job then.
+def follow_job(session: Session, job: Job, show: Callable[[Job], None]) -> tuple[Job, bool]:
+    """Show the job each time that it has changed, until it has ended.
 
     Ctrl-C asks the server to cancel it, and the end is waited for; a second one leaves at once.
+
+    Returns: the job when it had ended, and whether Ctrl-C ended it.
 
     Raises: Interrupted: left at once. Unreachable, Refused: the server is gone, or does not know the job any more.
     """
     return asyncio.run(_follow(session, job, show))
 
 
-async def _follow(session: Session, job: Job, show: Callable[[Job], None]) -> Job:
+async def _follow(session: Session, job: Job, show: Callable[[Job], None]) -> tuple[Job, bool]:
     following = asyncio.create_task(_to_the_end(session, job, show))
     cancelling: set[asyncio.Task[Any]] = set()
 
@@ -47,7 +49,8 @@ async def _follow(session: Session, job: Job, show: Callable[[Job], None]) -> Jo
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, interrupted)
     try:
-        return await following
+        ended = await following
+        return ended, bool(cancelling) and ended["state"] != "complete"
     except asyncio.CancelledError:
         raise Interrupted(f"Left while {job['job']} goes on.", f"See it: pfdcmctl status {job['job']}") from None
     finally:

@@ -47,8 +47,8 @@ def show_jobs(screen: Screen, jobs: Sequence[Job]) -> None:
 
 
 def show_records(screen: Screen, records: Sequence[Mapping[str, Any]]) -> None:
-    """A line a record, a column a key of the first."""
-    columns = list(records[0]) if records else []
+    """A line a record, a column a key of the first; what is a list is left to --json."""
+    columns = [key for key, value in records[0].items() if not isinstance(value, list | dict)] if records else []
     if not columns:
         screen.note("There are none.")
         return

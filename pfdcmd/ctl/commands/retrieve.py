@@ -10,7 +10,7 @@ import click
 from pfdcmd.ctl.bars import Bars
 from pfdcmd.ctl.jobtext import check_complete, show_job, show_records, size
 from pfdcmd.ctl.options import Uid, json_option, pacs_option
-from pfdcmd.ctl.problems import WrongUse
+from pfdcmd.ctl.problems import Interrupted, WrongUse
 from pfdcmd.ctl.screen import Screen
 from pfdcmd.ctl.session import PACS_SECONDS, Session, with_session
 
@@ -52,8 +52,9 @@ def retrieve(
         _show_plan(session.screen, session.call("retrieve.plan", seconds=PACS_SECONDS, **wanted), as_json=as_json)
         return
     job = session.call("retrieve.start", seconds=PACS_SECONDS, **wanted)
+    is_interrupted = False
     if is_waited:
-        job = _wait(session, job)
+        job, is_interrupted = _wait(session, job)
     if as_json:
         session.screen.json(job)
     elif is_waited:
@@ -61,11 +62,13 @@ def retrieve(
     else:
         session.screen.line(job["job"])
         session.screen.note(f"It is {job['state']}. See how far it has got: pfdcmctl status {job['job']}")
+    if is_interrupted:
+        raise Interrupted(f"The retrieve {job['job']} was cancelled. What has arrived stays.")
     if is_waited:
         check_complete(job)
 
 
-def _wait(session: Session, job: Mapping[str, Any]) -> Mapping[str, Any]:
+def _wait(session: Session, job: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
     from pfdcmd.ctl.following import follow_job  # noqa: PLC0415 - aiohttp takes longer to load than most calls
 
     with Bars(session.screen) as bars:
