@@ -11,6 +11,8 @@ import trustme
 from bench.lean import Image, encode
 from listenerprocess import running_workers, wait_for
 
+from listener.report import REPORT_BYTES
+
 CT = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 HOST = "127.0.0.1"
@@ -104,7 +106,7 @@ def store(sock, *images):
 
 
 def report(workers):
-    data = (workers.root / "report").read_bytes()
+    data = (workers.root / "report").read_bytes()[:REPORT_BYTES]
     return json.loads(data[9:].rstrip(b"\0"))
 
 
