@@ -40,7 +40,7 @@ class Port:
         self._performing = Performing()
         self._metrics = Metrics({*ACTIONS, *METHODS}, self._live)
         old_dialect = OldDialect(settings, self._metrics.counting(program.answer), self._performing)
-        rpc = Rpc(METHODS, program.context, program.save_since, self._metrics.timing)
+        rpc = Rpc(METHODS, program.context, program.save_since, self._metrics.timing, program.audit.recording)
         over_http = RpcOverHttp(settings, rpc, self._performing)
         self._sockets = WebSockets(program.context, rpc, program.hub, self._performing)
         routes: Routes = {
@@ -83,4 +83,5 @@ class Port:
             connections=self._server.connections,
             sockets=self._sockets.count,
             requests=self._performing.count,
+            waiting=program.context.pacs.waiting,
         )

@@ -34,6 +34,11 @@ Reply = dict[str, Any]
 class PacsPort(Protocol):
     """Query and retrieve over the network (edge.pacsnet). Cancelling the task that awaits one ends its association."""
 
+    @property
+    def waiting(self) -> int:
+        """How many operations wait for their turn: a PACS has so many associations at once, and no more."""
+        ...
+
     async def find(self, peer: Peer, query: Query) -> list[StudyMatch]:
         """C-FIND at STUDY level, then at SERIES level for each study, on one association.
 

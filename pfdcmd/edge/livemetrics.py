@@ -25,7 +25,8 @@ class Live:
     """What is so at one moment.
 
     listing: what /listeners shows. retrieves: state -> how many jobs are in it. requests: that are being answered.
-    connections, sockets: open at the HTTP port, and how many of these are WebSockets.
+    waiting: operations that wait for an association with a PACS. connections, sockets: open at the HTTP port, and how
+    many of these are WebSockets.
     """
 
     listing: Mapping[str, Any] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class Live:
     connections: int = 0
     sockets: int = 0
     requests: int = 0
+    waiting: int = 0
 
 
 class LiveCollector(Collector):
@@ -50,6 +52,7 @@ class LiveCollector(Collector):
         yield _gauge("pfdcm_http_connections", "Connections to the HTTP port.", live.connections)
         yield _gauge("pfdcm_sockets", "Of these, WebSockets.", live.sockets)
         yield _gauge("pfdcm_requests_under_way", "Calls that are being answered.", live.requests)
+        yield _gauge("pfdcm_pacs_waiting", "Operations that wait for an association with a PACS.", live.waiting)
         yield from _services(live.listing)
         yield from _events(live.events)
         retrieves = GaugeMetricFamily("pfdcm_retrieves", "Retrieves by state.", labels=("state",))

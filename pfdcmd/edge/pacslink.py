@@ -6,6 +6,7 @@ Source: DICOM PS3.8 section 7 (associations), PS3.7 section 9.3.2.3 (C-CANCEL).
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import secrets
 import socket
@@ -38,6 +39,8 @@ CANCEL_SECONDS = 3.0
 
 PENDING = (0xFF00, 0xFF01)
 """The statuses after which another response comes: PS3.7 Annex C.5."""
+
+_log = logging.getLogger(__name__)
 
 _RELEASE_SECONDS = 2.0
 _POLL_SECONDS = 0.005
@@ -115,6 +118,7 @@ class PacsLink:
             self._check_not_stopped()
             if association is not None and association.is_established:
                 self._association = association
+                _log.info("association with %s at %s:%d", self.peer.called_ae, self.peer.host, self.peer.port)
                 return
             if pause_seconds is None or not is_transient(association):
                 raise why_not_established(self.peer, self._entity.opened, association)

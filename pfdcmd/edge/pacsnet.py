@@ -50,6 +50,11 @@ class PacsNet:
         self._settings = settings
         self._turns = Turns(settings.pacs_associations)
 
+    @property
+    def waiting(self) -> int:
+        """See PacsPort.waiting."""
+        return self._turns.waiting
+
     async def find(self, peer: Peer, query: Query) -> list[StudyMatch]:
         """See PacsPort.find."""
         link = PacsLink(peer, self._settings, proposal(STUDY_FIND))

@@ -44,6 +44,11 @@ class Turns:
         self._limit = limit
         self._gates: dict[Hashable, _Gate] = {}
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for theirs."""
+        return sum(len(gate.waiting) for gate in self._gates.values())
+
     async def take(self, key: Hashable, *, is_retrieve: bool = False, limit: int | None = None) -> Callable[[], None]:
         """Wait for a turn. limit: the key's own, from now on; None for everybody's.
 

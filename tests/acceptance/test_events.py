@@ -69,9 +69,9 @@ class Subscriber:
         return [number for number, _ in self.heard[topic]]
 
 
-async def call(http, url, method, params):
+async def call(http, url, method, params, request_id="other"):
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    async with http.post(url, json=request) as response:
+    async with http.post(url, json=request, headers={"X-Request-Id": request_id}) as response:
         answer = await response.json()
     assert "result" in answer, answer
     return answer["result"]
@@ -85,7 +85,8 @@ def test_a_subscriber_that_reconnects_50_times_in_a_retrieve_hears_every_number_
         async with asyncio.timeout(SECONDS), aiohttp.ClientSession() as http:
             subscriber = Subscriber(http, url, ["jobs", "tree/test"])
             await subscriber.connect(lambda: all(subscriber.resumed.values()))
-            job = (await call(http, url, "retrieve.start", {"pacs": "orthanc", "study": study}))["job"]
+            wanted = {"pacs": "orthanc", "study": study}
+            job = (await call(http, url, "retrieve.start", wanted, "from-the-ward"))["job"]
 
             async def set_often():
                 for number in itertools.count():
@@ -121,3 +122,5 @@ def test_a_subscriber_that_reconnects_50_times_in_a_retrieve_hears_every_number_
     assert {told["job"] for _, told in subscriber.heard["jobs"]} == {job}
     assert subscriber.heard["jobs"][-1][1] == ended
     assert (ended["state"], ended["progress"]["received"]) == ("complete", IMAGES)
+    # the id that came with the request is still named where the association with the PACS is
+    assert "[from-the-ward]: association with ORTHANC" in pfdcm.log

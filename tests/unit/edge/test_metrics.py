@@ -23,6 +23,7 @@ LIVE = Live(
     connections=5,
     sockets=2,
     requests=1,
+    waiting=6,
 )
 
 
@@ -62,6 +63,7 @@ def test_what_is_live_is_shown(metrics):
     assert (said["pfdcm_events_subscribers",], said["pfdcm_events_lag",]) == (3, 9)
     assert (said["pfdcm_events_published_total",], said["pfdcm_events_missed_total",]) == (100, 4)
     assert (said["pfdcm_http_connections",], said["pfdcm_sockets",], said["pfdcm_requests_under_way",]) == (5, 2, 1)
+    assert said["pfdcm_pacs_waiting",] == 6
     assert any(name[0] == "pfdcm_build_info" for name in said)
     assert said["process_resident_memory_bytes",] > 0
     assert not any(".reload" in name for name in said)
