@@ -7,12 +7,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from pfdcmd.actions.audited import UNHEARD, audited
+from pfdcmd.actions.audited import DONE, FAILED, REFUSED, audited
 from pfdcmd.actions.caller import Caller, Right
 from pfdcmd.actions.context import Context, Reply
 from pfdcmd.actions.rights import check_right
 from pfdcmd.dispatch import dispatch, fault_reply
-from pfdcmd.edge.audit import DONE, FAILED, REFUSED, Audit
+from pfdcmd.edge.audit import Audit
 from pfdcmd.edge.health import Readiness
 from pfdcmd.edge.jobs import Jobs
 from pfdcmd.edge.requestid import current_request_id
@@ -42,18 +42,18 @@ class Program:
         Raises: AccessRefused: the caller has not the right that this needs.
         """
         what, details = audited(call, self.context)
-        with self.audit.recording(caller, what, details, is_quiet=call.action in UNHEARD) as entry:
-            check_right(call, caller)
-            reply = await self._perform(call)
-            entry.outcome = DONE if reply.get("status") is True else FAILED
+        try:
+            with self.audit.recording(caller, what) as entry:
+                entry.details |= details
+                check_right(call, caller)
+                reply = await self._perform(call)
+                entry.outcome = DONE if reply.get("status") is True else FAILED
+        except AuditFault as fault:
+            return fault_reply(fault)
         return reply
 
     async def _perform(self, call: Call) -> Reply:
         version = self.context.tree.version
-        try:
-            self.audit.ensure()
-        except AuditFault as fault:
-            return fault_reply(fault)
         reply = await dispatch(call, self.context)
         try:
             await self.save_since(version)

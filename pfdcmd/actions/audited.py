@@ -7,7 +7,9 @@ of the data tree as is there, and the directory of a copy: where images go must 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pfdcmd.actions.context import Context, Meta
@@ -17,13 +19,27 @@ from pfdcmd.pacs.keys import RETURN_KEYS
 from pfdcmd.tree.path import format_path, parse_path
 from pfdcmd.wire.pfdialect import Call
 
-UNHEARD = frozenset({"hello"})
-"""Asked by every probe, and tells of nobody."""
+DONE, FAILED, REFUSED = "done", "failed", "refused"
+"""What comes of a call."""
+
+UNHEARD = frozenset({"hello", "system.hello", "system.health", "rpc.discover"})
+"""Asked by every probe, and tells of nobody: only a refusal is worth a line."""
 
 _UID_KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "series_uid", "study_uid")
 _PACS_DO = ("query", "retrieve", "retrieveStatus")
 _XINETD = (("file", "service"), ("create", "install", "mkdirs", "restart", "everything"))
 _MAX_PATH_CHARACTERS = 200
+_MAX_UIDS = 100
+_JOB = re.compile(r"[0-9a-f-]{1,64}", re.ASCII)
+"""What a job is called (edge.jobs)."""
+
+
+@dataclass
+class Entry:
+    """A line of the audit while the call is being done."""
+
+    outcome: str = FAILED
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 def audited(call: Call, context: Context) -> tuple[str, dict[str, Any]]:
@@ -48,6 +64,37 @@ def audited(call: Call, context: Context) -> tuple[str, dict[str, Any]]:
             return call.action, {}
         case _:
             return "unknown action", {}
+
+
+def audited_params(method: str, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """The details of a method's parameters: what has the same form in the methods, and no text that is free."""
+    details: dict[str, Any] = {}
+    if "pacs" in params:
+        details |= _pacs({"PACS": params["pacs"]}, context)
+    uids = [
+        uid for key in ("study", "series") for value in _listed(params.get(key)) if (uid := _uid(value)) is not None
+    ]
+    keys = params.get("keys")
+    if isinstance(keys, Mapping):
+        asked = _keys({"on": keys})
+        uids += asked.pop("uids", [])
+        details |= asked
+    if uids:
+        details["uids"] = sorted(set(uids))[:_MAX_UIDS]
+    if "path" in params:
+        path = params["path"]
+        is_tree = isinstance(path, str) and method != "files.copy"
+        details |= {"path": known_part(path, context)} if is_tree else _path(path)
+    if isinstance(params.get("service"), str) and params["service"] in context.listeners.listing():
+        details["service"] = params["service"]
+    if isinstance(params.get("job"), str) and _JOB.fullmatch(params["job"]):
+        details["job"] = params["job"]
+    return details
+
+
+def _listed(value: object) -> list[object]:
+    """One or several."""
+    return value if isinstance(value, list) else [value]
 
 
 def _internalctl(meta: Meta, context: Context) -> tuple[str, dict[str, Any]]:

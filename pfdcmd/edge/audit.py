@@ -19,17 +19,16 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pfdcmd.actions.audited import DONE, REFUSED, UNHEARD, Entry
 from pfdcmd.actions.caller import Caller
 from pfdcmd.errors import AccessRefused, AuditFault, ParameterFault
 from pfdcmd.settings import Settings
 
 FILE_NAME = "audit.jsonl"
-DONE, FAILED, REFUSED = "done", "failed", "refused"
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 KEPT_FILES = 10
@@ -40,13 +39,6 @@ _IDENTIFIERS = ("uids",)
 """The details that name somebody's images."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Entry:
-    """What has come of something that is being done."""
-
-    outcome: str = FAILED
 
 
 class Audit:
@@ -86,15 +78,15 @@ class Audit:
         self._write(json.dumps(entry).encode("ascii") + b"\n")
 
     @contextmanager
-    def recording(
-        self, caller: Caller, what: str, details: Mapping[str, Any], *, is_quiet: bool = False
-    ) -> Iterator[Entry]:
-        """Record what is done within, when it ends, however it does: `failed` unless it says otherwise.
+    def recording(self, caller: Caller, what: str) -> Iterator[Entry]:
+        """Record what is done within when it ends, however it does: `failed` unless the entry says otherwise.
 
-        is_quiet: only a refusal is worth a line.
+        Raises: AuditFault: at once, when that could not be recorded and has to be.
         """
-        entry = Entry()
-        began = time.monotonic()
+        is_quiet = what in UNHEARD
+        if not is_quiet:
+            self._ensure()
+        entry, began = Entry(), time.monotonic()
         try:
             yield entry
         except AccessRefused:
@@ -103,9 +95,9 @@ class Audit:
         finally:
             if not is_quiet:
                 milliseconds = round((time.monotonic() - began) * 1000, 1)
-                self.record(caller, what, entry.outcome, {"milliseconds": milliseconds, **details})
+                self.record(caller, what, entry.outcome, {"milliseconds": milliseconds, **entry.details})
 
-    def ensure(self) -> None:
+    def _ensure(self) -> None:
         """Make sure that what is about to be done can be recorded, where that is required. Raises: AuditFault."""
         if not self._is_required:
             return

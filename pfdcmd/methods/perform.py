@@ -15,6 +15,7 @@ from typing import Any
 from jsonrpcserver.request import Request
 from jsonrpcserver.response import ErrorResponse
 
+from pfdcmd.actions.audited import DONE, Entry, audited, audited_params
 from pfdcmd.actions.caller import Caller, Right
 from pfdcmd.actions.context import Context
 from pfdcmd.dispatch import attempt, internal_fault, log_cause
@@ -31,6 +32,7 @@ from pfdcmd.wire.jsonrpc import (
     join_batch,
     unknown_method,
 )
+from pfdcmd.wire.pfdialect import Call
 
 MAX_BATCH_REPLY_BYTES = 64 * 1024 * 1024
 """Of the responses to one batch together: a hundred gets of a large tree would take more memory than there is."""
@@ -47,6 +49,14 @@ _NONE: Methods = {}
 _log = logging.getLogger(__name__)
 
 
+Recording = Callable[[Caller, str], AbstractContextManager[Entry]]
+"""Made with the caller and a method's name, entered before anything is done: keeps the audit."""
+
+
+def _unrecorded(_caller: Caller, _name: str) -> AbstractContextManager[Entry]:
+    return nullcontext(Entry())
+
+
 def _untimed(_name: str) -> AbstractContextManager[None]:
     return nullcontext()
 
@@ -60,12 +70,14 @@ class Rpc:
         context: Context,
         save_since: Callable[[int], Awaitable[None]],
         timing: Timing = _untimed,
+        recording: Recording = _unrecorded,
     ) -> None:
         """save_since has the tree saved if it has changed since that version. Raises: StorageFault."""
         self._methods = methods
         self._context = context
         self._save_since = save_since
         self._timing = timing
+        self._recording = recording
 
     async def perform(
         self, text: bytes, caller: Caller, *, own: Methods = _NONE, notify: Notify | None = None
@@ -106,20 +118,22 @@ class Rpc:
 
     async def _perform(self, method: Method, request: Request, caller: Caller, notify: Notify | None) -> bytes:
         try:
-            with self._timing(method.name):
-                result = await self._call(method, request, caller, notify)
+            with self._timing(method.name), self._recording(caller, method.name) as entry:
+                result = await self._call(method, request, caller, notify, entry)
+                entry.outcome = DONE
             return encode_result(result, id_of(request))
         except Fault as fault:
             return encode_error(_told(fault, request))
         except LocalError as error:
             return encode_error(_told(internal_fault(error), request))
 
-    async def _call(self, method: Method, request: Request, caller: Caller, notify: Notify | None) -> Any:
+    async def _call(self, method: Method, request: Request, caller: Caller, notify: Notify | None, entry: Entry) -> Any:
         """What the method gives; what it has changed in the tree is saved before its caller is told so."""
         if caller.right < method.right:
             needed, given = method.right.name.lower(), caller.right.name.lower()
             raise AccessRefused(f"{method.name} needs the right {needed}; this token has {given}.")
         params = check_params(method, request.params)
+        entry.details |= _audited(method, params, self._context)
         version = self._context.tree.version
         try:
             result = await attempt(method.run(params, self._context, caller))
@@ -131,6 +145,13 @@ class Rpc:
         if method.right > Right.READ:
             _log.info("%s done", method.name)
         return result
+
+
+def _audited(method: Method, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    if not method.is_open:
+        return audited_params(method.name, params, context)
+    asked, details = audited(Call(method.name, params), context)
+    return {**details, "asked": asked}
 
 
 async def _send(stream: Stream, request: Request, notify: Notify | None) -> dict[str, int]:

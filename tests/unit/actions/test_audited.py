@@ -2,11 +2,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from pfdcmd.actions.audited import audited
+from pfdcmd.actions.audited import audited, audited_params
 from pfdcmd.tree.store import Tree
 from pfdcmd.wire.pfdialect import Call
 
-CONTEXT = SimpleNamespace(tree=Tree({"PACS": {"main": {"aet": "A"}}}))
+CONTEXT = SimpleNamespace(
+    tree=Tree({"PACS": {"main": {"aet": "A"}}}), listeners=SimpleNamespace(listing=lambda: {"heart": {}})
+)
 DOE = "DOE^JANE"
 
 
@@ -46,3 +48,31 @@ DOE = "DOE^JANE"
 )
 def test_what_is_taken_over_of_a_message(action, meta, what, details):
     assert audited(Call(action, meta), CONTEXT) == (what, details)
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "details"),
+    [
+        ("tree.set", {"path": f"/PACS/{DOE}", "value": DOE}, {"path": "/PACS/..."}),
+        ("tree.replace", {"old": DOE, "new": DOE}, {}),
+        ("pacs.add", {"pacs": DOE, "host": DOE}, {"pacs": "unknown"}),
+        (
+            "pacs.find",
+            {"pacs": "main", "level": DOE, "keys": {"PatientID": DOE, "StudyInstanceUID": "1.2", DOE: DOE}},
+            {"pacs": "main", "keys": ["PatientID", "StudyInstanceUID"], "uids": ["1.2"]},
+        ),
+        (
+            "retrieve.start",
+            {"pacs": "main", "series": ["1.3", "1.2", DOE, 1]},
+            {"pacs": "main", "uids": ["1.2", "1.3"]},
+        ),
+        ("retrieve.cancel", {"job": "0f-1"}, {"job": "0f-1"}),
+        ("retrieve.cancel", {"job": DOE}, {}),
+        ("files.copy", {"series": "1.2", "path": "/out"}, {"uids": ["1.2"], "path": "/out"}),
+        ("listener.restart", {"service": "heart"}, {"service": "heart"}),
+        ("listener.restart", {"service": DOE}, {}),
+        ("events.subscribe", {"topic": DOE}, {}),
+    ],
+)
+def test_what_is_taken_over_of_a_methods_parameters(method, params, details):
+    assert audited_params(method, params, CONTEXT) == details

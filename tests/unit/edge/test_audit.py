@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pfdcmd.actions.audited import DONE
 from pfdcmd.actions.caller import Caller, Right
-from pfdcmd.edge.audit import DONE, KEPT_FILES, Audit, load_key
+from pfdcmd.edge.audit import KEPT_FILES, Audit, load_key
 from pfdcmd.errors import AccessRefused, AuditFault, ParameterFault
 
 CALLER = Caller("ward-3", Right.READ, "10.0.0.7", "r-1")
@@ -25,13 +26,14 @@ def lines(path):
 def test_a_line_says_who_asked_for_what_and_what_came_of_it(tmp_path):
     path = tmp_path / "audit.jsonl"
     audit = Audit(path, now=noon)
-    with audit.recording(CALLER, "query", {"pacs": "main", "uids": ["1.2"]}) as entry:
+    with audit.recording(CALLER, "query") as entry:
+        entry.details |= {"pacs": "main", "uids": ["1.2"]}
         entry.outcome = DONE
-    with pytest.raises(AccessRefused), audit.recording(CALLER, "set", {"path": "/PACS"}, is_quiet=True):
+    with pytest.raises(AccessRefused), audit.recording(CALLER, "hello"):
         raise AccessRefused
-    with pytest.raises(KeyError), audit.recording(CALLER, "copy", {}):
+    with pytest.raises(KeyError), audit.recording(CALLER, "copy"):
         raise KeyError
-    with audit.recording(CALLER, "hello", {}, is_quiet=True):
+    with audit.recording(CALLER, "hello"):
         pass
     done, refused, failed = lines(path)
     assert done.pop("milliseconds") >= 0
@@ -45,7 +47,7 @@ def test_a_line_says_who_asked_for_what_and_what_came_of_it(tmp_path):
         "pacs": "main",
         "uids": ["1.2"],
     }
-    assert (refused["what"], refused["outcome"], failed["outcome"]) == ("set", "refused", "failed")
+    assert (refused["what"], refused["outcome"], failed["outcome"]) == ("hello", "refused", "failed")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -81,14 +83,14 @@ def test_what_cannot_be_written_is_logged_once_and_stops_nothing_unless_required
         for _ in range(3):
             audit.record(CALLER, "query", DONE, {})
     assert len(caplog.records) == 1
-    audit.ensure()
-
-    required = Audit(directory / "audit.jsonl", is_required=True)
-    with pytest.raises(AuditFault):
-        required.ensure()
+    required, done = Audit(directory / "audit.jsonl", is_required=True), []
+    with pytest.raises(AuditFault), required.recording(CALLER, "query"):
+        done.append("without an audit")
     directory.mkdir()
-    required.ensure()
-    assert lines(directory / "audit.jsonl")
+    with required.recording(CALLER, "query"):
+        done.append("with one")
+    assert done == ["with one"]
+    assert [line["what"] for line in lines(directory / "audit.jsonl")] == ["audit", "query"]
 
 
 def test_a_link_in_its_place_is_not_followed(tmp_path):
