@@ -19,7 +19,6 @@ class Outcome(StrEnum):
 class Fault(StrEnum):
     """What can be wrong, one word each, for programs; `advice` has it in sentences."""
 
-    ENTRY = "entry"
     HOST_UNKNOWN = "host-unknown"
     NOT_REACHED = "not-reached"
     EXPECTS_TLS = "expects-tls"
