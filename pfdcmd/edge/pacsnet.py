@@ -42,6 +42,9 @@ _log = logging.getLogger(__name__)
 # How many images' SOP classes are looked at to know those of a study; one that has more kinds among them is unheard of.
 _MAX_CLASS_MATCHES = 5000
 
+# DCMTK's dcmqrscp grumbles at who would move without being able to find.
+_MOVE_MODELS = (STUDY_FIND, STUDY_MOVE)
+
 
 class PacsNet:
     """C-ECHO, C-FIND, C-MOVE and C-GET with any number of PACSs at once."""
@@ -103,8 +106,7 @@ class PacsNet:
 
     async def move(self, peer: Peer, study: str | None, series: str) -> MoveOutcome:
         """See PacsPort.move."""
-        models = (STUDY_MOVE,) if study is not None else (STUDY_FIND, STUDY_MOVE)
-        link = PacsLink(peer, self._settings, proposal(*models))
+        link = PacsLink(peer, self._settings, proposal(*_MOVE_MODELS))
 
         def work() -> MoveOutcome:
             known = study if study is not None else study_of_series(link, series)
@@ -129,7 +131,7 @@ class PacsNet:
                     return outcome.of_study(selection.study)
                 except PeerLacksService as fault:
                     _log.info("images are moved: %s", fault.message)
-            link = PacsLink(peer, self._settings, proposal(STUDY_MOVE))
+            link = PacsLink(peer, self._settings, proposal(*_MOVE_MODELS))
             progress = Progress(told)
             outcome = await self._retrieve(
                 link, peer, lambda: _in_turn(requests, lambda keys, note: move(link, keys, note), progress)

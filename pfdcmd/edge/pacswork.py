@@ -82,7 +82,7 @@ async def _watch(link: Link, answer: asyncio.Future[_T], limit_seconds: float) -
         if answer.done():
             break
         if loop.time() >= deadline:
-            raise PeerTimeout(f"The PACS did not finish within {round(limit_seconds, 1):g} s.")
+            raise PeerTimeout(f"The PACS did not finish within {round(limit_seconds, 2):g} s.")
         overdue = link.overdue
         if overdue is not None:
             raise overdue
