@@ -123,9 +123,9 @@ class Rpc:
                 entry.outcome = DONE
             return encode_result(result, id_of(request))
         except Fault as fault:
-            return encode_error(_told(fault, request))
+            return encode_error(_told(fault, request, caller))
         except LocalError as error:
-            return encode_error(_told(internal_fault(error), request))
+            return encode_error(_told(internal_fault(error), request, caller))
 
     async def _call(self, method: Method, request: Request, caller: Caller, notify: Notify | None, entry: Entry) -> Any:
         """What the method gives; what it has changed in the tree is saved before its caller is told so."""
@@ -166,9 +166,9 @@ async def _send(stream: Stream, request: Request, notify: Notify | None) -> dict
     return {"count": number}
 
 
-def _told(fault: Fault, request: Request) -> ErrorResponse:
+def _told(fault: Fault, request: Request, caller: Caller) -> ErrorResponse:
     log_cause(fault)
-    return error_of(fault, id_of(request))
+    return error_of(fault, id_of(request), caller.request_id)
 
 
 def _refuse_more(member: Request | ErrorResponse) -> bytes | None:

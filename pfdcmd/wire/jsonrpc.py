@@ -80,14 +80,17 @@ def unknown_method(request: Request) -> ErrorResponse:
     return ErrorResponse(ERROR_METHOD_NOT_FOUND, "Method not found", NODATA, id_of(request))
 
 
-def error_of(fault: Fault, request_id: Any) -> ErrorResponse:
+def error_of(fault: Fault, request_id: Any, logged_as: str = "") -> ErrorResponse:
     """A fault as an error, whose data is {fault, number, do} and, where there is one, parameter; and
 
-    reason, of a parameter that cannot be used; reference, of an internal error.
+    request_id, under which the log has it (logged_as); reason, of a parameter that cannot be used; reference, of an
+    internal error.
     """
     data: dict[str, Any] = {"fault": type(fault).__name__, "number": fault.number, "do": fault.do}
     if fault.parameter:
         data["parameter"] = fault.parameter
+    if logged_as:
+        data["request_id"] = logged_as
     if isinstance(fault, ParameterFault):
         return ErrorResponse(ERROR_INVALID_PARAMS, "Invalid params", {**data, "reason": fault.message}, request_id)
     if isinstance(fault, InternalFault):

@@ -94,3 +94,10 @@ def test_the_request_id_is_in_the_log_and_in_the_answer(pfdcm):
     while "[abc.1]: call 1: hello" not in pfdcm.log:
         assert time.monotonic() < deadline, pfdcm.log
         time.sleep(0.01)
+
+
+def test_an_error_names_the_request_under_which_the_log_has_it(pfdcm):
+    request = {"jsonrpc": "2.0", "id": 1, "method": "tree.get", "params": {"path": "/no/such"}}
+    headers = {"Content-Type": "application/json", "X-Request-Id": "abc.2"}
+    answer = json.loads(pfdcm.raw(request, path="/rpc", headers=headers).partition(b"\r\n\r\n")[2])
+    assert answer["error"]["data"]["request_id"] == "abc.2"
