@@ -65,8 +65,13 @@ class Orthanc:
 
 
 @contextlib.contextmanager
-def running_orthanc(directory: Path, listener_port: int, **settings: Any) -> Iterator[Orthanc]:
-    """Start Orthanc; its modality CHIPS is a listener at listener_port. `settings` go into its configuration."""
+def running_orthanc(
+    directory: Path, listener_port: int, *, options: tuple[str, ...] = (), **settings: Any
+) -> Iterator[Orthanc]:
+    """Start Orthanc; its modality CHIPS is a listener at listener_port. `settings` go into its configuration.
+
+    options: of its command line; what it logs is in orthanc.log in the directory.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     dicom_port, http_port = free_ports(2)
     configuration = {
@@ -89,7 +94,7 @@ def running_orthanc(directory: Path, listener_port: int, **settings: Any) -> Ite
     file = directory / "orthanc.json"
     file.write_text(json.dumps(configuration))
     with (directory / "orthanc.log").open("wb") as log:
-        process = subprocess.Popen([PROGRAM, str(file)], stdout=log, stderr=subprocess.STDOUT, cwd=directory)
+        process = subprocess.Popen([PROGRAM, *options, str(file)], stdout=log, stderr=subprocess.STDOUT, cwd=directory)
         try:
             orthanc = Orthanc(dicom_port, http_port, process)
             _wait_until_up(orthanc, directory / "orthanc.log")
