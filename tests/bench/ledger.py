@@ -79,7 +79,8 @@ def _round(root: Path, images: Path, *, has_ledger: bool) -> float:
                 )
                 for series in range(1, SENDERS + 1)
             ]
-            if any([sender.wait() for sender in senders]):
+            ended = [sender.wait() for sender in senders]
+            if any(ended):
                 raise RuntimeError("storescu failed")
             seconds = time.perf_counter() - start
     finally:
