@@ -94,7 +94,7 @@ class PacsLink:
         self._pending_model: UID | None = None
         self._stopped: PacsFault | None = None
         self._wake = threading.Event()
-        # Held while a request goes out, which takes no longer than to queue it: nothing is sent after an abort.
+        # Held while a message goes out, which takes no longer than to queue it: nothing is sent after an abort.
         self._sending = threading.Lock()
         self._late: tuple[float, str] | None = None
 
@@ -236,7 +236,8 @@ class PacsLink:
             association.acse_timeout = _RELEASE_SECONDS
             association.release()
         else:
-            self._break_off(association)
+            with self._sending:
+                self._break_off(association)
             deadline = time.monotonic() + _RELEASE_SECONDS
             while association.dul.state_machine.current_state != "Sta1" and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
