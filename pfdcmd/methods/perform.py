@@ -119,7 +119,7 @@ class Rpc:
     async def _perform(self, method: Method, request: Request, caller: Caller, notify: Notify | None) -> bytes:
         try:
             with self._timing(method.name), self._recording(caller, method.name) as entry:
-                result = await self._call(method, request, caller, notify, entry)
+                result = await attempt(self._call(method, request, caller, notify, entry))
                 entry.outcome = DONE
             return encode_result(result, id_of(request))
         except Fault as fault:
@@ -136,9 +136,9 @@ class Rpc:
         entry.details |= _audited(method, params, self._context)
         version = self._context.tree.version
         try:
-            result = await attempt(method.run(params, self._context, caller))
+            result = await method.run(params, self._context, caller)
             if isinstance(result, Stream):
-                result = await attempt(_send(result, request, notify))
+                result = await _send(result, request, notify)
         finally:
             if self._context.tree.version != version:
                 await self._save_since(version)

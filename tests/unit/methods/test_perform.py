@@ -190,3 +190,14 @@ def test_a_stream_ends_with_the_caller():
 def test_a_stream_that_cannot_be_sent_says_so():
     error = call(make_rpc(Counting().method()), "count")["error"]
     assert (error["code"], error["data"]["parameter"]) == (-32602, "stream")
+
+
+def test_no_exception_leaves_a_batch_unanswered():
+    def fail():
+        raise ZeroDivisionError
+
+    answers = perform(
+        make_rpc(make_method("fail", fail), make_method("one", lambda: 1)),
+        [request("fail", id=1), request("one", id=2)],
+    )
+    assert [each.get("error", {}).get("code", each.get("result")) for each in answers] == [-32603, 1]

@@ -23,9 +23,9 @@ KEYS = st.sampled_from(["PACS", "help", "aet", "xinetd", "servicePort", "a", "b"
 PATHS = st.lists(KEYS, max_size=4).map("/".join) | st.lists(KEYS, max_size=3).map(
     lambda keys: "/" + "//".join(keys) + "/"
 )
-LEAVES = st.none() | st.booleans() | st.integers(-2, 2) | st.floats(allow_nan=False, width=16) | st.sampled_from(
-    ["X", "10402", "%HOST_IP", "", '{"json": 1}', "\U0001f600"]
-)  # fmt: skip
+FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=16)
+TEXTS = st.sampled_from(["X", "10402", "%HOST_IP", "", '{"json": 1}', "\U0001f600"])
+LEAVES = st.none() | st.booleans() | st.integers(-2, 2) | FLOATS | TEXTS
 VALUES = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.sampled_from(["", "x/y"]), inner, max_size=3),
