@@ -25,7 +25,7 @@ from pfdcmd.ctl.commands.tree import tree
 from pfdcmd.ctl.configuration import DEFAULT_SERVER, default_file, load_file
 from pfdcmd.ctl.groups import Suggesting
 from pfdcmd.ctl.problems import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, EXITS, Problem
-from pfdcmd.ctl.screen import Screen
+from pfdcmd.ctl.screen import ReaderGone, Screen
 
 PROGRAM = "pfdcmctl"
 
@@ -133,8 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read along has seen enough; Python must not try again to write what is left.
+    except ReaderGone:
+        # Python must not try again to write what is left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
 

@@ -11,7 +11,7 @@ from typing import Any
 from pfdcmd.ctl.asking import call
 from pfdcmd.ctl.problems import Interrupted, Problem, Unreachable
 from pfdcmd.ctl.session import Session
-from pfdcmd.ctl.subscribing import Event, NoEvents, follow
+from pfdcmd.ctl.subscribing import GIVE_UP_SECONDS, Event, NoEvents, follow
 
 FINAL = frozenset(("complete", "partial", "failed", "cancelled"))
 """The states in which a job stays."""
@@ -80,8 +80,22 @@ async def _states(session: Session, job_id: str) -> AsyncGenerator[Job, None]:
                 yield job
     except (NoEvents, Unreachable):
         session.screen.note("The server sends no events; asking it every second.")
+    async with contextlib.aclosing(_asked(session, job_id)) as asked:
+        async for job in asked:
+            yield job
+
+
+async def _asked(session: Session, job_id: str) -> AsyncGenerator[Job, None]:
+    """The job, asked for again and again; a job outlives a pfdcm that is started again, and so does the question."""
+    loop = asyncio.get_running_loop()
+    last_seen = loop.time()
     while True:
-        yield await _ask(session, job_id)
+        try:
+            yield await _ask(session, job_id)
+            last_seen = loop.time()
+        except Unreachable:
+            if loop.time() - last_seen > GIVE_UP_SECONDS:
+                raise
         await asyncio.sleep(_POLL_SECONDS)
 
 
@@ -93,7 +107,8 @@ async def _told(session: Session, job_id: str) -> AsyncGenerator[Job, None]:
         while True:
             done, _ = await asyncio.wait([pending], timeout=_ASK_ANYWAY_SECONDS)
             if not done:
-                yield await _ask(session, job_id)
+                with contextlib.suppress(Unreachable):  # follow tries to connect again
+                    yield await _ask(session, job_id)
                 continue
             data = pending.result().data
             yield data if isinstance(data, Mapping) and "state" in data else await _ask(session, job_id)

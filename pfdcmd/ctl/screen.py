@@ -51,6 +51,10 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
+class ReaderGone(Exception):
+    """Whoever read standard output has seen enough."""
+
+
 class Screen:
     """Where the command writes: what was asked for to standard output, all else to standard error."""
 
@@ -68,8 +72,11 @@ class Screen:
 
     def write(self, text: str) -> None:
         """Text that is clean already, or made of lines on purpose, as it stands."""
-        self.out.file.write(text)
-        self.out.file.flush()
+        try:
+            self.out.file.write(text)
+            self.out.file.flush()
+        except BrokenPipeError:
+            raise ReaderGone from None
 
     def line(self, text: object, style: str = "") -> None:
         """One line of the answer."""
@@ -112,9 +119,16 @@ class Screen:
         self.out.print(text, soft_wrap=True)
 
 
+class _Console(Console):
+    """rich's, which would exit with status 1 here."""
+
+    def on_broken_pipe(self) -> None:
+        raise ReaderGone
+
+
 def _console(file: Any) -> Console:
     """rich honours NO_COLOR, and colours nothing but a terminal."""
-    console = Console(file=file, highlight=False, markup=False, emoji=False)
+    console = _Console(file=file, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _UNBOUNDED_COLUMNS
     return console

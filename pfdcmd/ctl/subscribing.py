@@ -22,7 +22,9 @@ _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _HEARTBEAT_SECONDS = 20.0
 _CONNECT_SECONDS = 10.0
 _PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Between attempts to connect again; after the last one it is given up."""
+"""Between attempts to connect again; the last one again and again."""
+GIVE_UP_SECONDS = 300.0
+"""A pfdcm that is started again is back sooner, also one that waits for its directories."""
 
 _SUBSCRIBE_ID = 1
 
@@ -48,6 +50,8 @@ async def follow(server: Server, what: Mapping[str, str]) -> AsyncGenerator[Even
     """
     since: Mapping[str, Any] | None = None
     pauses = iter(_PAUSES_SECONDS)
+    loop = asyncio.get_running_loop()
+    last_seen = loop.time()
     async with aiohttp.ClientSession(headers=headers_of(server)) as http:
         while True:
             try:
@@ -56,13 +60,13 @@ async def follow(server: Server, what: Mapping[str, str]) -> AsyncGenerator[Even
                     async for event, place in _subscribed(socket, what, since):
                         since = place
                         yield event
+                    last_seen = loop.time()
             except Unreachable:
                 if since is None:
                     raise
-            pause = next(pauses, None)
-            if pause is None:
+            if loop.time() - last_seen > GIVE_UP_SECONDS:
                 raise Unreachable(f"The connection to {server.url} is broken.", "See whether pfdcm still runs.")
-            await asyncio.sleep(pause)
+            await asyncio.sleep(next(pauses, _PAUSES_SECONDS[-1]))
 
 
 async def _connect(http: aiohttp.ClientSession, server: Server) -> aiohttp.ClientWebSocketResponse:

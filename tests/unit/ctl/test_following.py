@@ -85,6 +85,19 @@ def test_without_events_the_server_is_asked_again_and_again(monkeypatch, capsys,
     assert "asking it every second" in capsys.readouterr().err
 
 
+def test_a_server_that_is_started_again_is_waited_for(monkeypatch):
+    states = [job("running", 1), Unreachable("gone"), Unreachable("gone"), job("complete", 3)]
+    Server(monkeypatch, [], states, NoEvents("no upgrade"))
+    assert followed(job("queued"))[1] == [0, 1, 3]
+
+
+def test_a_server_that_stays_away_is_given_up(monkeypatch):
+    monkeypatch.setattr(following, "GIVE_UP_SECONDS", -1.0)
+    Server(monkeypatch, [], [job("running", 1), Unreachable("gone")], NoEvents("no upgrade"))
+    with pytest.raises(Unreachable):
+        followed(job("queued"))
+
+
 def test_events_that_stay_away_are_made_up_for_by_asking(monkeypatch):
     monkeypatch.setattr(following, "_ASK_ANYWAY_SECONDS", 0.01)
     Server(monkeypatch, [], [job("running", 1), job("complete", 3)])
