@@ -42,7 +42,7 @@ class Port:
         old_dialect = OldDialect(settings, self._metrics.counting(program.answer), self._performing)
         rpc = Rpc(METHODS, program.context, program.save_since, self._metrics.timing, program.audit.recording)
         over_http = RpcOverHttp(settings, rpc, self._performing)
-        self._sockets = WebSockets(program.context, rpc, program.hub, self._performing)
+        self._sockets = WebSockets(program.context, rpc, program.hub, self._performing, door.admit)
         routes: Routes = {
             ("POST", RPC_PATH): over_http.respond,
             ("GET", RPC_PATH): self._sockets.respond,

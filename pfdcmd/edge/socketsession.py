@@ -1,7 +1,8 @@
 """One caller's WebSocket: JSON-RPC texts in, responses and notifications out.
 
 Requests are done side by side, each answered when it is done. The end of the connection ends what it was waiting for,
-as it does over HTTP; a job goes on.
+as it does over HTTP; a job goes on. The door is asked again at each text, and every few seconds in between: a token
+that is withdrawn, or has another right now, is so for open connections too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from pfdcmd.actions.context import Context
 from pfdcmd.edge.performing import Performing
 from pfdcmd.edge.requestid import part_of, set_request_id
 from pfdcmd.edge.socketsubscriptions import Subscriptions
-from pfdcmd.errors import Fault, MessageFault
+from pfdcmd.errors import AccessRefused, Fault, MessageFault
 from pfdcmd.events.hub import EventHub
 from pfdcmd.methods.events import SUBSCRIBE, UNSUBSCRIBE, place_of, snapshot_of, wanted_topic
 from pfdcmd.methods.perform import Rpc
@@ -29,6 +30,10 @@ from pfdcmd.wire.jsonrpc import encode_error, encode_notification, error_of
 
 MAX_REQUESTS = 16
 """Under way at once on one socket; one that needs more opens another, or sends a batch."""
+
+_GUARD_SECONDS = 5.0
+_MAX_REASON_BYTES = 123
+"""Of a close frame: RFC 6455 section 5.5."""
 
 Params = Mapping[str, Any]
 
@@ -41,14 +46,15 @@ class SocketSession:
     def __init__(
         self,
         socket: web.WebSocketResponse,
-        caller: Caller,
+        admit: Callable[[], Caller],
         context: Context,
         rpc: Rpc,
         hub: EventHub,
         performing: Performing,
     ) -> None:
+        """admit says who calls, now. Raises: AccessRefused: nobody who may, any more."""
         self._socket = socket
-        self._caller = caller
+        self._admit = admit
         self._context = context
         self._rpc = rpc
         self._performing = performing
@@ -61,15 +67,16 @@ class SocketSession:
         """Serve until the connection ends, however it does."""
         reading = asyncio.create_task(self._read())
         telling = asyncio.create_task(self._subscriptions.tell())
+        guarding = asyncio.create_task(self._guard())
         try:
-            await asyncio.wait({reading, telling}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({reading, telling, guarding}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._subscriptions.remove_all()
-            tasks = (reading, telling, *self._requests)
+            tasks = (reading, telling, guarding, *self._requests)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for task in (reading, telling):
+            for task in (reading, telling, guarding):
                 _note_end(task)
 
     async def end(self, grace_seconds: float) -> None:
@@ -77,6 +84,23 @@ class SocketSession:
         if self._requests:
             await asyncio.wait(self._requests, timeout=grace_seconds)
         await self._socket.close(code=WSCloseCode.GOING_AWAY, message=b"pfdcm is shutting down")
+
+    async def _guard(self) -> None:
+        """Return once the caller would not be let in any more."""
+        while True:
+            await asyncio.sleep(_GUARD_SECONDS)
+            if await self._who() is None:
+                return
+
+    async def _who(self) -> Caller | None:
+        """The caller as it is now; None when it may not any more, and has been told so."""
+        try:
+            return self._admit()
+        except AccessRefused as fault:
+            await self._socket.close(
+                code=WSCloseCode.POLICY_VIOLATION, message=fault.message.encode()[:_MAX_REASON_BYTES]
+            )
+            return None
 
     async def _read(self) -> None:
         """Take texts until there are none: the connection is over, or was idle for too long."""
@@ -93,23 +117,25 @@ class SocketSession:
                 return
             if message.type is not WSMsgType.TEXT:
                 return
-            await self._begin(message)
+            caller = await self._who()
+            if caller is None:
+                return
+            await self._begin(message, caller)
 
-    async def _begin(self, message: WSMessage) -> None:
+    async def _begin(self, message: WSMessage, caller: Caller) -> None:
         self._received += 1
         if len(self._requests) >= MAX_REQUESTS:
             too_many = MessageFault(f"At most {MAX_REQUESTS} requests at once on one WebSocket; wait for answers.")
             await self._send(encode_error(error_of(too_many, None)).decode("ascii"))
             return
-        task = asyncio.create_task(self._perform(message.data.encode("utf-8", "replace"), self._received))
+        task = asyncio.create_task(self._perform(message.data.encode("utf-8", "replace"), caller, self._received))
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
         task.add_done_callback(_note_end)
 
-    async def _perform(self, text: bytes, number: int) -> None:
-        request_id = part_of(self._caller.request_id, number)
-        set_request_id(request_id)
-        caller = dataclasses.replace(self._caller, request_id=request_id)
+    async def _perform(self, text: bytes, caller: Caller, number: int) -> None:
+        caller = dataclasses.replace(caller, request_id=part_of(caller.request_id, number))
+        set_request_id(caller.request_id)
         begun: list[str] = []
         own = {
             SUBSCRIBE: dataclasses.replace(METHODS[SUBSCRIBE], run=partial(self._subscribe, begun)),

@@ -7,14 +7,16 @@ amount of memory.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 
 from aiohttp import web
 
+from pfdcmd.actions.caller import Caller
 from pfdcmd.actions.context import Context
-from pfdcmd.edge.door import CALLER
 from pfdcmd.edge.performing import Performing
-from pfdcmd.edge.requestid import HEADER
+from pfdcmd.edge.requestid import HEADER, current_request_id
 from pfdcmd.edge.socketsession import SocketSession
 from pfdcmd.errors import MessageFault
 from pfdcmd.events.hub import EventHub
@@ -32,11 +34,20 @@ _JSON = {"Server": "pfdcm", "Content-Type": "application/json"}
 class WebSockets:
     """Answers GET /rpc."""
 
-    def __init__(self, context: Context, rpc: Rpc, hub: EventHub, performing: Performing) -> None:
+    def __init__(
+        self,
+        context: Context,
+        rpc: Rpc,
+        hub: EventHub,
+        performing: Performing,
+        admit: Callable[[web.BaseRequest], Caller],
+    ) -> None:
+        """admit is the door's (Door.admit)."""
         self._context = context
         self._rpc = rpc
         self._hub = hub
         self._performing = performing
+        self._admit = admit
         self._sessions: set[SocketSession] = set()
         self._is_ending = False
 
@@ -46,7 +57,7 @@ class WebSockets:
         return len(self._sessions)
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Upgrade, and serve the socket until its end; the door has put the caller into the request."""
+        """Upgrade, and serve the socket until its end."""
         socket = web.WebSocketResponse(
             timeout=_CLOSING_SECONDS,
             heartbeat=HEARTBEAT_SECONDS,
@@ -61,11 +72,11 @@ class WebSockets:
             )
         if self._is_ending or len(self._sessions) >= self._context.settings.max_sockets:
             return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "pfdcm has too many WebSockets open; try again later.")
-        caller = request[CALLER]
         socket.headers["Server"] = "pfdcm"
-        socket.headers[HEADER] = caller.request_id
+        socket.headers[HEADER] = current_request_id()
         await socket.prepare(request)
-        session = SocketSession(socket, caller, self._context, self._rpc, self._hub, self._performing)
+        admit = partial(self._admit, request)
+        session = SocketSession(socket, admit, self._context, self._rpc, self._hub, self._performing)
         self._sessions.add(session)
         try:
             await session.run()

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from pfdcmd.actions.caller import Caller, Right
+from pfdcmd.edge.door import Door
 from pfdcmd.edge.http import HttpServer
 from pfdcmd.edge.olddialect import OldDialect
 from pfdcmd.edge.performing import Performing
@@ -16,6 +17,7 @@ from pfdcmd.edge.requestid import current_request_id
 from pfdcmd.edge.socketsession import MAX_REQUESTS
 from pfdcmd.edge.treeevents import TreeEvents
 from pfdcmd.edge.websocket import WebSockets
+from pfdcmd.errors import NotAuthenticated
 from pfdcmd.events.hub import EventHub
 from pfdcmd.methods.method import Method, Stream
 from pfdcmd.methods.perform import Rpc
@@ -23,7 +25,15 @@ from pfdcmd.methods.table import METHODS
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
 
-SECONDS = 30
+SECONDS = 60
+
+
+class OwnDoor(Door):
+    """Lets in whom the site says."""
+
+    def __init__(self, admit):
+        super().__init__()
+        self.admit = admit
 
 
 class Site:
@@ -39,6 +49,7 @@ class Site:
             tree=self.tree,
             events=self.hub,
             environ={},
+            jobs=self,
             listeners=SimpleNamespace(listing=lambda: {"heart": {"state": "RUNNING"}}),
         )
         self.may_end = asyncio.Event()
@@ -50,19 +61,27 @@ class Site:
 
         methods = {**METHODS, **{each.name: each for each in (self._method(self.wait), self._method(self.stream))}}
         self.performing = Performing()
-        self.sockets = WebSockets(self.context, Rpc(methods, self.context, save_since), self.hub, self.performing)
+        self.right = right
+        rpc = Rpc(methods, self.context, save_since)
+        self.sockets = WebSockets(self.context, rpc, self.hub, self.performing, self.admit)
         self.server = HttpServer(
             self.settings,
             {("GET", "/rpc"): self.sockets.respond},
             OldDialect(self.settings, None, self.performing),
             self.performing,
             lambda: None,
-            door=SimpleNamespace(
-                origin_for=lambda _request: "*",
-                admit=lambda request: Caller(right=right, request_id=current_request_id()),
-            ),
+            door=OwnDoor(self.admit),
         )
         self.url = ""
+
+    async def list(self, *, limit):
+        """As JobsPort.list."""
+        return []
+
+    def admit(self, _request):
+        if self.right is None:
+            raise NotAuthenticated
+        return Caller(right=self.right, request_id=current_request_id())
 
     @staticmethod
     def _method(run):
@@ -269,13 +288,13 @@ def test_a_reader_that_does_not_read_lags_and_costs_nothing():
     async def script(site, http):
         async with http.ws_connect(site.url, max_msg_size=0) as raw:
             client = Client(raw)
-            await client.result("events.subscribe", {"topic": "tree/PACS"})
+            await client.result("events.subscribe", {"topic": "jobs"})
             # nothing is read from here on: aiohttp stops the transport, the kernel's buffers fill
             for number in range(100_000):
-                site.tree.set("/PACS/a/port", f"{number} {'x' * 200}")
+                site.hub.publish("jobs/a", {"number": number, "text": "x" * 200})
                 if number % 500 == 0:
                     await asyncio.sleep(0)
-            stream = site.hub.follow("tree/PACS", lambda: None).stream
+            stream = site.hub.follow("jobs", lambda: None).stream
             assert stream.number == 100_000
             assert stream.characters < 8 * 1024 * 1024
             told, missed, last = 0, 0, 0
@@ -285,7 +304,7 @@ def test_a_reader_that_does_not_read_lags_and_costs_nothing():
                 if message["method"] == "events.lagged":
                     missed += params["missed"]
                     assert params["number"] == last + params["missed"]
-                    assert "snapshot" in params
+                    assert params["snapshot"] == {"jobs": []}
                 else:
                     told += 1
                     assert params["number"] == last + 1
@@ -399,6 +418,24 @@ def test_the_rights_are_those_of_the_request_that_was_upgraded():
             assert (await client.call("tree.set", {"path": "/x", "value": 1}))["error"]["code"] >= 500
 
     scenario(script, right=Right.READ)
+
+
+def test_a_right_that_is_withdrawn_is_withdrawn_from_open_connections():
+    async def script(site, http):
+        async with http.ws_connect(site.url) as raw, http.ws_connect(site.url) as silent:
+            client = Client(raw)
+            assert await client.result("tree.set", {"path": "/x", "value": 1}) == 1
+            await Client(silent).result("events.subscribe", {"topic": "tree"})
+            site.right = Right.READ
+            assert (await client.call("tree.set", {"path": "/x", "value": 2}))["error"]["code"] >= 500
+            site.right = None
+            await client.send("tree.get", {"path": "/x"})
+            for closed in (raw, silent):
+                message = await asyncio.wait_for(closed.receive(), SECONDS)
+                assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1008)
+        await until(lambda: site.sockets.count == 0 and site.hub.counts().followers == 0)
+
+    scenario(script)
 
 
 @pytest.mark.parametrize(("named", "is_taken"), [("scanner-7.a_B", True), ("a b", False), (None, False)])
