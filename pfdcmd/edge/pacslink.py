@@ -172,7 +172,7 @@ class PacsLink:
         Returns: whether there was anything to cancel.
         """
         with self._sending, contextlib.suppress(RuntimeError, ValueError):
-            if self._association is not None and self._association.is_established:
+            if self._association is not None:
                 return self._send_cancel(self._association)
         return False
 
@@ -295,9 +295,10 @@ class PacsLink:
         return PeerAborted(f"{peer_name(self.peer)} broke off the association. {hint}".rstrip())
 
     def _send_cancel(self, association: Association) -> bool:
-        if self._pending_model is None or not is_cancellable(self._pending_model):
+        model = self._pending_model
+        if model is None or not is_cancellable(model) or not association.is_established:
             return False
-        association.send_c_cancel(self.message_id, query_model=self._pending_model)
+        association.send_c_cancel(self.message_id, query_model=model)
         return True
 
     def _break_off(self, association: Association) -> None:

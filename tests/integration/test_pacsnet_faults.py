@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import threading
 import time
@@ -12,9 +13,11 @@ import pytest
 from awkwardpacs import Behaviour, awkward_pacs, peer_at, silent_port
 from pynetdicom.sop_class import Verification
 
+from pfdcmd.edge.identifier import encode_identifier
 from pfdcmd.edge.pacslink import PacsLink
 from pfdcmd.edge.pacsnet import PacsNet
 from pfdcmd.edge.pacsservices import STUDY_FIND, proposal
+from pfdcmd.edge.pacsservices import find as find_on
 from pfdcmd.errors import PacsFault, PeerAborted, PeerFailed, PeerRefused, PeerTimeout, PeerUnreachable
 from pfdcmd.pacs.query import parse_query
 from pfdcmd.settings import Settings
@@ -305,6 +308,52 @@ def test_a_response_is_never_taken_by_the_associations_own_thread():
             assert messages.get_msg(block=True) == (1, "response")
         finally:
             link.close()
+
+
+@contextlib.contextmanager
+def asking_without_end():
+    """(PACS, link): a query whose matches do not end, of which one has been read."""
+    with awkward_pacs(Behaviour(endless=True)) as pacs:
+        link = PacsLink(pacs.peer, SETTINGS, proposal(STUDY_FIND))
+        link.open()
+        try:
+            next(find_on(link, STUDY_FIND, encode_identifier({"QueryRetrieveLevel": "STUDY"})))
+            yield pacs, link
+        finally:
+            link.close()
+
+
+def test_matches_that_nobody_reads_fill_the_connection_and_not_the_memory():
+    with asking_without_end() as (_, link):
+        waiting = link._association.dimse.msg_queue
+        deadline = time.monotonic() + 10
+        most, unchanged = 0, 0
+        while unchanged < 200 and time.monotonic() < deadline:
+            size = waiting.qsize()
+            most, unchanged = max(most, size), unchanged + 1 if size == most and size else 0
+            time.sleep(0.001)
+    assert 0 < most <= 64
+
+
+def test_an_association_that_two_threads_end_at_once_is_cancelled_once(monkeypatch):
+    """The second C-CANCEL went out after the A-ABORT, and pynetdicom's thread died of it."""
+    with asking_without_end() as (_, link):
+        association, cancelled = link._association, []
+        cancel = association.send_c_cancel
+        closing = threading.Thread(target=link.close)
+
+        def cancel_while_another_closes(*arguments, **options):
+            cancelled.append(arguments)
+            if len(cancelled) == 1:
+                closing.start()
+                closing.join(0.3)
+            cancel(*arguments, **options)
+
+        monkeypatch.setattr(association, "send_c_cancel", cancel_while_another_closes)
+        link.stop(PacsFault("It was given up."))
+        closing.join(10)
+        assert not closing.is_alive()
+    assert len(cancelled) == 1
 
 
 def test_no_match_is_lost_under_load():
