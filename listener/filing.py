@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
+from typing import NamedTuple
 
 from listener import dimse, naming
 from listener.elements import Elements
@@ -23,8 +24,7 @@ class Filed(Enum):
     DIFFERENT = "kept beside a different copy of the same instance"
 
 
-@dataclass(frozen=True)
-class Filing:
+class Filing(NamedTuple):
     """What was filed, how, and where."""
 
     outcome: Filed

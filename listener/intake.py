@@ -15,7 +15,7 @@ from listener.image import IncomingImage
 from listener.messages import StoreBegun
 from listener.quarantine import Note
 from listener.receipts import Event, Receipt, Sender, printable_title
-from listener.runlog import CutOff
+from listener.runlog import CutOff, printable
 from listener.storage import Storage
 from listener.underway import Transfer
 
@@ -55,9 +55,8 @@ class Intake:
         self.tally = Tally()
 
     def begin(self, began: StoreBegun) -> None:
-        if self._place is None:
-            self._place = self._storage.underway.take_place()
-        self._storage.underway.begin(self._place, self._transfer(began.command))
+        if self._storage.underway.is_noting:
+            self._note_begun(began.command)
         self._image = IncomingImage(
             self._storage.archive.spool, began, self._storage.config.max_image_bytes, self._storage.space.fault()
         )
@@ -108,16 +107,20 @@ class Intake:
             self._place = None
         self._series.release_all()
 
-    def _transfer(self, command: Command) -> Transfer:
-        return Transfer(
+    def _note_begun(self, command: Command) -> None:
+        if self._place is None:
+            self._place = self._storage.underway.take_place()
+        move_id = command.move_originator_message_id
+        transfer = Transfer(
             self._peer,
             printable_title(self.sender.calling_ae),
             printable_title(self.sender.called_ae),
-            command.sop_class,
+            printable(command.sop_class),
             command.sop_instance,
             printable_title(command.move_originator),
-            command.move_originator_message_id,
+            "" if move_id is None else str(move_id),
         )
+        self._storage.underway.begin(self._place, transfer)
 
     def _forget_transfer(self) -> None:
         if self._place is not None:

@@ -12,14 +12,13 @@ answered; it is not synced, for what a power cut takes of it can be told again f
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
 import time
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from json.encoder import encode_basestring_ascii as _quote
+from typing import TYPE_CHECKING, NamedTuple
 
 from listener.directories import open_root
 from listener.runlog import printable
@@ -51,16 +50,14 @@ class Event(StrEnum):
     CUT_OFF = "cut off"
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(NamedTuple):
     """The AE titles of an association."""
 
     calling_ae: str = ""
     called_ae: str = ""
 
 
-@dataclass(frozen=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What is known of an image when it has been dealt with; `elements` and `place` of one that could be read."""
 
     event: Event
@@ -135,26 +132,22 @@ class Receipts:
 
 def format_receipt(receipt: Receipt, data_dir: str, now: float) -> bytes:
     """One line. Args: now: seconds since 1970."""
-    command, elements, place = receipt.command, receipt.elements, receipt.place
-    values = {
-        "t": round(now, 6),
-        "event": receipt.event,
-        "study": _uid(elements.study_uid) if elements else "",
-        "series": _uid(elements.series_uid) if elements else "",
-        "instance": _uid(command.sop_instance),
-        "sop_class": _uid(command.sop_class),
-        "bytes": receipt.size_bytes,
-        "dir": place.series_path if place else "",
-        "data_dir": data_dir,
-        "file": place.file_name if place else "",
-        "calling": printable_title(receipt.sender.calling_ae),
-        "called": printable_title(receipt.sender.called_ae),
-        "originator": printable_title(command.move_originator),
-        "move_id": command.move_originator_message_id,
-        "status": receipt.status,
-        "reason": printable(receipt.reason, _MAX_REASON),
-    }
-    return json.dumps(values).encode("ascii") + b"\n"
+    command, elements, place, sender = receipt.command, receipt.elements, receipt.place, receipt.sender
+    move_id = command.move_originator_message_id
+    # By hand, because it is done for each image: a third of what json.dumps takes.
+    return (
+        f'{{"t": {now:.6f}, "event": "{receipt.event}", '
+        f'"study": {_quote(_uid(elements.study_uid) if elements else "")}, '
+        f'"series": {_quote(_uid(elements.series_uid) if elements else "")}, '
+        f'"instance": {_quote(_uid(command.sop_instance))}, "sop_class": {_quote(_uid(command.sop_class))}, '
+        f'"bytes": {receipt.size_bytes}, "dir": {_quote(place.series_path if place else "")}, '
+        f'"data_dir": {_quote(data_dir)}, "file": {_quote(place.file_name if place else "")}, '
+        f'"calling": {_quote(printable_title(sender.calling_ae))}, '
+        f'"called": {_quote(printable_title(sender.called_ae))}, '
+        f'"originator": {_quote(printable_title(command.move_originator))}, '
+        f'"move_id": {"null" if move_id is None else move_id}, "status": {receipt.status}, '
+        f'"reason": {_quote(printable(receipt.reason, _MAX_REASON))}}}\n'
+    ).encode("ascii")
 
 
 def _uid(text: str | None) -> str:

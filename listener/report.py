@@ -2,6 +2,7 @@
 
 report = CRC-32 of the text as 8 hexadecimal digits | a space | one JSON object | NULs up to 4096 bytes
 
+Behind it in the file stands what is on its way (listener.underway).
 The file is mapped: a report costs no call to the disk, and the last one outlives the process, so that the next worker
 in the same place goes on counting.
 """

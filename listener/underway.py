@@ -1,19 +1,18 @@
 """What is on its way: a note of each image that is being received, so that a killed worker's can be told of.
 
 A file without a name vanishes with its process, and with it all that is known of the image. So behind its report, in
-the same file, each worker keeps a place of PLACE_BYTES for each association that has sent an image: a JSON object while
+the same file, each worker keeps a place of PLACE_BYTES for each association that has sent an image: lines of text while
 one is on its way, NUL in between. Two short writes for an image, nothing of it synced: a power cut takes the notes too.
 The next worker in the same place tells what stands there.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from listener.dimse import C_STORE_RQ, Command
 from listener.receipts import Event, Receipt, Sender
@@ -27,9 +26,8 @@ _LOG = logging.getLogger("listener.underway")
 _FREE = b"\0"
 
 
-@dataclass(frozen=True)
-class Transfer:
-    """An image on its way. AE titles are printable; UIDs are as they came."""
+class Transfer(NamedTuple):
+    """An image on its way. AE titles and SOP class are printable, the instance a UID."""
 
     peer: str
     calling_ae: str
@@ -37,7 +35,7 @@ class Transfer:
     sop_class: str
     sop_instance: str
     move_originator: str
-    move_originator_message_id: int | None
+    move_id: str
 
 
 class Underway:
@@ -60,6 +58,10 @@ class Underway:
             self._fd = os.open(report_file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
             self.abandoned = tuple(_transfers(os.pread(self._fd, _MAX_PLACES * PLACE_BYTES, REPORT_BYTES)))
 
+    @property
+    def is_noting(self) -> bool:
+        return self._fd >= 0
+
     def take_place(self) -> int:
         """For one association."""
         with self._mutex:
@@ -74,16 +76,13 @@ class Underway:
 
     def begin(self, place: int, transfer: Transfer) -> None:
         """An image begins."""
-        if self._fd < 0:
-            return
-        text = json.dumps(vars(transfer)).encode("ascii")
-        if len(text) <= PLACE_BYTES:
-            self._write(place, text.ljust(PLACE_BYTES, _FREE))
+        text = "\n".join(transfer).encode("ascii", "replace")
+        if len(text) < PLACE_BYTES:
+            self._write(place, text + _FREE)
 
     def end(self, place: int) -> None:
         """It has come, or its association has ended: either is told elsewhere."""
-        if self._fd >= 0:
-            self._write(place, _FREE)
+        self._write(place, _FREE)
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -106,7 +105,7 @@ def receipt_of(transfer: Transfer) -> Receipt:
         sop_class=transfer.sop_class,
         sop_instance=transfer.sop_instance,
         move_originator=transfer.move_originator,
-        move_originator_message_id=transfer.move_originator_message_id,
+        move_originator_message_id=int(transfer.move_id) if transfer.move_id.isdecimal() else None,
     )
     sender = Sender(transfer.calling_ae, transfer.called_ae)
     return Receipt(Event.CUT_OFF, sender, command, reason="the worker was killed within the image")
@@ -115,10 +114,7 @@ def receipt_of(transfer: Transfer) -> Receipt:
 def _transfers(data: bytes) -> Iterator[Transfer]:
     for at in range(0, len(data), PLACE_BYTES):
         text, _, _ = data[at : at + PLACE_BYTES].partition(_FREE)
-        if not text:
-            continue
-        try:
-            yield Transfer(**json.loads(text))
-        except (ValueError, TypeError, RecursionError):
-            # Half a note: the worker was killed, or the disk was full, while it was written.
-            continue
+        fields = text.decode("ascii", "replace").split("\n")
+        # Half a note is none: the worker was killed, or the disk was full, while it was written.
+        if len(fields) == len(Transfer._fields):
+            yield Transfer(*fields)

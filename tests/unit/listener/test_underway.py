@@ -17,7 +17,7 @@ from listener.server import Server
 from listener.underway import Transfer, Underway
 
 REQUEST = associate_rq(context_item(1, VERIFICATION, EXPLICIT_LITTLE), context_item(3, CT, EXPLICIT_LITTLE))
-TRANSFER = Transfer("192.0.2.1", "PACS", "HEART", CT, "1.2.3", "PFDCM", 7)
+TRANSFER = Transfer("192.0.2.1", "PACS", "HEART", CT, "1.2.3", "PFDCM", "7")
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -51,7 +51,7 @@ def test_places_are_used_again(tmp_path):
     underway.close()
 
 
-@pytest.mark.parametrize("rubbish", [b"{", b"[1]", b'{"peer": 1}', b"\xff" * 700, b"[" * 512])
+@pytest.mark.parametrize("rubbish", [b"{", b"[1]", b'{"peer": 1}', b"\xff" * 700, b"[" * 512, b"a\nb"])
 def test_half_a_note_is_none(tmp_path, rubbish):
     (tmp_path / "report").write_bytes(bytes(4096) + rubbish)
     assert Underway(str(tmp_path / "report")).abandoned == ()
