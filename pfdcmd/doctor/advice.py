@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from pfdcmd.doctor.step import Fault, Finding, Outcome
@@ -26,7 +27,7 @@ class Entry:
 
     def line(self, key: str, value: str) -> str:
         """The command that changes a key of the entry."""
-        return f"pfdcmctl tree set /PACS/{self.name}/{key} {value}"
+        return f"pfdcmctl tree set {shlex.quote(f'/PACS/{self.name}/{key}')} {value}"
 
     @property
     def destination(self) -> str:

@@ -51,7 +51,8 @@ class Examination:
         if self._is_image_wanted:
             missing = "" if is_reached else "the PACS is not reached"
             missing = missing or ("" if is_listening else "no listener of ours receives") or back.why_not()
-            await self._step("C-MOVE of one image", back.move(), needs=missing)
+            how = "C-GET" if self._entry.peer.prefers_get else "C-MOVE"
+            await self._step(f"{how} of one image", back.move(), needs=missing)
         return Report(self._entry.name, tuple(self._steps))
 
     async def _step(self, name: str, done: Coroutine[Any, Any, Finding], *, needs: str = "") -> bool:

@@ -197,6 +197,12 @@ def test_an_encrypted_pacs_is_examined_through_tls(place):
     assert next(each for each in report["steps"] if each["name"] == "C-FIND IMAGE")["outcome"] == "ok"
 
 
+def test_images_that_come_by_c_get_are_examined_so(place):
+    report = place.examine("usual", retrieveBy="get")
+    assert report["ok"], report
+    assert (report["steps"][-1]["name"], report["steps"][-1]["outcome"]) == ("C-GET of one image", "ok")
+
+
 def test_a_pacs_without_images_is_no_fault_but_said(place):
     report = place.examine("empty")
     assert report["ok"]

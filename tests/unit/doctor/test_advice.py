@@ -1,5 +1,7 @@
 """From what went wrong to the line to change."""
 
+import shlex
+
 import pytest
 
 from pfdcmd.doctor.advice import (
@@ -105,6 +107,11 @@ def test_an_image_that_went_elsewhere():
 
 def test_an_image_that_our_listener_refused():
     assert "pfdcmctl listener log ct" in on_refused_here("ct: calling_ae").advice
+
+
+def test_a_line_can_be_pasted_into_a_shell_whatever_the_pacs_is_named():
+    entry = Entry("x'; rm -rf ~; '", PEER)
+    assert shlex.split(entry.line("aec", "AE")) == ["pfdcmctl", "tree", "set", "/PACS/x'; rm -rf ~; '/aec", "AE"]
 
 
 @pytest.mark.parametrize(("services", "said"), [({}, "no listener"), ({"ct": "FATAL"}, "ct is FATAL")])
