@@ -58,7 +58,7 @@ class Port:
             self._performing,
             answered,
             door=door,
-            refusers={RPC_PATH: over_http.refused},
+            refusers={path: over_http.refused for _, path in routes},
             refused=program.refused,
         )
 

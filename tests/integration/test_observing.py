@@ -101,3 +101,29 @@ def test_an_error_names_the_request_under_which_the_log_has_it(pfdcm):
     headers = {"Content-Type": "application/json", "X-Request-Id": "abc.2"}
     answer = json.loads(pfdcm.raw(request, path="/rpc", headers=headers).partition(b"\r\n\r\n")[2])
     assert answer["error"]["data"]["request_id"] == "abc.2"
+
+
+def test_health_needs_no_token_and_everything_else_does(tmp_path):
+    token = "a-token-of-this-test"
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"prometheus read {token}\n")
+    tokens.chmod(0o600)
+    upgrade = {
+        **{"Connection": "Upgrade", "Upgrade": "websocket"},
+        **{"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="},
+    }
+    with running(tmp_path, "--forever", "--enableTokenAuth", "--tokenPath", str(tokens)) as pfdcm:
+        assert get(pfdcm, "/healthz")[0] == 200
+        assert get(pfdcm, "/readyz")[0] == 200
+        assert get(pfdcm, "/metrics")[0] == 401
+        assert get(pfdcm, "/metrics", Authorization=f"Bearer {token}")[0] == 200
+        assert get(pfdcm, "/rpc", **upgrade)[0] == 401
+
+
+def test_a_foreign_page_gets_no_websocket(tmp_path):
+    with running(tmp_path, "--forever", "--allowedOrigins", "https://viewer.example") as pfdcm:
+        upgrade = {
+            **{"Connection": "Upgrade", "Upgrade": "websocket", "Origin": "https://elsewhere.example"},
+            **{"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="},
+        }
+        assert get(pfdcm, "/rpc", **upgrade)[0] == 403
