@@ -138,11 +138,12 @@ def test_climbing_out_by_a_sender(site, tmp_path, keyword):
 
 
 def listing(directory, but=None):
-    """Every file below a directory, logs of the running programs aside."""
+    """Every file below a directory, what the running programs write of themselves aside: logs, receipts, the ledger."""
     return {
         path
         for path in Path(directory).rglob("*")
         if not (but and path.is_relative_to(but))
-        and "log" not in path.parts
+        and not {"log", "receipts"}.intersection(path.parts)
+        and not path.name.startswith("ledger.")
         and not path.is_relative_to(directory / "orthanc")
     }
