@@ -87,6 +87,7 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
     """
     state_directory = make_state_directory(settings.state_dir, environ)
     service_file = service_file_path(settings.service_file, state_directory)
+    roots = open_roots(settings, service_file)
     tree = make_tree(settings, environ, service_file)
     hub = EventHub()
     TreeEvents(tree, hub)
@@ -99,7 +100,7 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
     )
     pacs = PacsNet(settings)
     ledger = SqliteLedger(state_directory)
-    jobs = Jobs(JobSite(settings, tree, pacs, listeners, ledger, hub.publish, datetime.now))
+    jobs = Jobs(JobSite(settings, tree, pacs, listeners, ledger, hub.publish, datetime.now, roots=roots))
     tree_file = TreeFile(Path(settings.config_file_save), tree) if settings.config_file_save else None
     readiness = make_readiness(state_directory, tree_file)
     context = Context(
@@ -107,7 +108,7 @@ async def assemble(settings: Settings, environ: Mapping[str, str], ending: async
         tree=tree,
         pacs=pacs,
         listeners=listeners,
-        files=Files(open_roots(settings, service_file)),
+        files=Files(roots),
         host=Host(),
         environ=environ,
         now=datetime.now,

@@ -125,7 +125,8 @@ class Jobs:
         return await self._site.ledger.unsolicited(limit)
 
     async def standing(self, series_map_dir: str, series_uid: str) -> Standing | None:
-        return await find_standing(self._site.ledger, Path(series_map_dir), parse_uid(series_uid, "series_uid"))
+        uid = parse_uid(series_uid, "series_uid")
+        return await find_standing(self._site.ledger, Path(series_map_dir), uid, self._site.roots)
 
     async def _start(self, request: RetrieveRequest) -> JobRun:
         request = _checked(request)

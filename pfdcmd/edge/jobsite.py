@@ -12,6 +12,7 @@ from typing import Any
 
 from pfdcmd.actions.context import ListenersPort, PacsPort
 from pfdcmd.edge.ledger import SqliteLedger
+from pfdcmd.edge.roots import Roots
 from pfdcmd.edge.seriesmap import mapped_directories
 from pfdcmd.errors import ParameterFault
 from pfdcmd.names import Uid, parse_port
@@ -51,7 +52,8 @@ class Lanes:
 
 @dataclass(frozen=True)
 class JobSite:
-    """publish: tells subscribers of a job's change; lanes: of jobs, of series, and of one series at once."""
+    """publish: tells subscribers of a job's change; lanes: of jobs, of series, and of one series at once; roots: where
+    map files may be."""
 
     settings: Settings
     tree: Tree
@@ -61,6 +63,7 @@ class JobSite:
     publish: Callable[[str, Mapping[str, Any]], None]
     now: Callable[[], datetime]
     lanes: Lanes = field(default_factory=Lanes)
+    roots: Roots = field(default_factory=Roots)
 
     def peer(self, name: str) -> tuple[Peer, RetrievePolicy]:
         """The PACS of that name as its entry has it now.

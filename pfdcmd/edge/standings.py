@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from pfdcmd.edge.ledger import SqliteLedger
+from pfdcmd.edge.roots import Roots
 from pfdcmd.edge.seriesdirectory import is_settled, read_series_directory
 from pfdcmd.edge.seriesmap import read_series_map
 from pfdcmd.errors import StorageFault
@@ -16,16 +17,22 @@ from pfdcmd.retrieve.standing import Standing
 _log = logging.getLogger(__name__)
 
 
-async def find_standing(ledger: SqliteLedger, series_map_dir: Path, series: Uid) -> Standing | None:
+async def find_standing(
+    ledger: SqliteLedger, series_map_dir: Path, series: Uid, roots: Roots | None = None
+) -> Standing | None:
     """How a series stands; None when no map file names it.
 
     Without a ledger that can be read, what is in the directory has to do.
 
-    Raises: StorageFault: the map file or the directory cannot be read.
+    Args:   roots: where map files and what they name may be; anywhere without them.
+    Raises: StorageFault: the map file or the directory cannot be read; PathRefused: or is out of the roots.
     """
-    directory = await asyncio.to_thread(read_series_map, series_map_dir, series)
+    roots = roots or Roots()
+    file = await asyncio.to_thread(roots.confine, series_map_dir / f"{series}.json")
+    directory = await asyncio.to_thread(read_series_map, file.parent, series)
     if directory is None:
         return None
+    await asyncio.to_thread(roots.confine, Path(directory))
     # Before the files are counted: a sender that ends meanwhile has its last images counted.
     settled = await asyncio.to_thread(is_settled, directory)
     try:

@@ -163,6 +163,9 @@ def test_a_directory_of_map_files_leads_out(site, way):
     try:
         site.ask("internalctl", {"var": variable, "set": way})
         assert site.ask("internalDB", {"do": "DICOMtagsGet", "on": {"series_uid": SERIES}})["status"] is False
+        told = site.ask("PACSinteract", {"do": "retrieveStatus", "on": {"series_uid": SERIES}})
+        assert told["status"] is False
+        assert "DICOMdir" not in str(told)
         to = {"path": str(site.copies / "new")}
         assert site.ask("internalDB", {"do": "copy", "on": {"series_uid": SERIES}, "to": to})["status"] is False
         assert not (site.copies / "new").exists()
