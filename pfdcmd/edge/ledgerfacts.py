@@ -52,7 +52,8 @@ def add_receipt(connection: sqlite3.Connection, receipt: Receipt) -> None:
             (directory, receipt.size_bytes, *key),
         )
     if known is None or not known[0]:
-        connection.execute("UPDATE directory SET files = files + 1 WHERE id = ?", (directory,))
+        # What was seen of the directory holds no more: it may have been taken away before, and be again since.
+        connection.execute("UPDATE directory SET files = files + 1, mtime_ns = 0 WHERE id = ?", (directory,))
     connection.execute("DELETE FROM trouble WHERE series = ? AND instance = ?", (receipt.series, receipt.instance))
     if receipt.event == "filed" and not _was_asked_for(connection, receipt):
         _add_unsolicited(connection, receipt)

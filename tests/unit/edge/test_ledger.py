@@ -156,6 +156,21 @@ def test_a_directory_taken_away_leaves_nothing(site):
     assert in_ledger(site, work) == frozenset()
 
 
+def test_a_directory_taken_away_twice_is_gone_although_images_came_between(site):
+    async def work(ledger):
+        for _ in range(2):
+            site.directory.mkdir(exist_ok=True)
+            site.file(1)
+            site.note(1)
+            await ledger.catch_up()
+            (site.directory / "00001-1.9.1.dcm").unlink()
+            site.directory.rmdir()
+            await ledger.look(SERIES, [])
+        return await ledger.present(SERIES)
+
+    assert in_ledger(site, work) == frozenset()
+
+
 def test_a_directory_that_has_not_changed_is_not_read_again(site, monkeypatch):
     async def work(ledger):
         site.file(1, 2)
