@@ -163,17 +163,21 @@ class JobRun:
     async def _pause(self, fruitless: int) -> None:
         first = self._site.settings.retrieve_backoff_seconds
         seconds = first * 2 ** min(fruitless - 1, 20) if fruitless else min(first, _MAX_PAUSE_BETWEEN_GAINS_SECONDS)
+        await self._sleep(min(seconds, _MAX_PAUSE_SECONDS))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Until the time is over, or somebody asks for the same again."""
         self._hurry.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), min(seconds, _MAX_PAUSE_SECONDS))
+            await asyncio.wait_for(self._hurry.wait(), seconds)
 
     async def _wait_for_end_of_quiet_hours(self) -> None:
         while (remaining := self._quiet_seconds()) is not None:
             if self.job.verdict != _QUIET:
                 await self._note(verdict=_QUIET)
-                self.outcome = _not_all(_QUIET)
-                self._tell_waiters()
-            await asyncio.sleep(min(remaining, _QUIET_POLL_SECONDS))
+            self.outcome = _not_all(_QUIET)
+            self._tell_waiters()
+            await self._sleep(min(remaining, _QUIET_POLL_SECONDS))
 
     def _quiet_seconds(self) -> float | None:
         try:

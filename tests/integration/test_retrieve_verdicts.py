@@ -18,6 +18,7 @@ from pfdcmd.errors import JobNotFound, ParameterFault, PeerConfigurationFault
 from pfdcmd.retrieve.job import RetrieveRequest
 
 SERIES, IMAGES = 2, 8
+SMALL_BATCHES = replace(SETTINGS, retrieve_batch_images=3)
 _studies = itertools.count(1)
 
 
@@ -277,6 +278,27 @@ def test_a_job_goes_on_with_what_is_missing_when_pfdcm_comes_back(listener, stud
     assert had < SERIES * IMAGES
     # An image that was on its way when pfdcm went may have been asked for once more.
     assert len(sent_more_than_once(pacs)) <= SERIES
+
+
+def test_a_job_waits_for_the_end_of_quiet_hours_and_says_so_to_whoever_waits(listener, study):
+    async def run(pacs):
+        async with jobs_of({**pacs.entry, "quietHours": "00:00-00:00"}, listener.root) as jobs:
+            for _ in range(2):
+                job, outcome = await jobs.retrieve(whole(study))
+                assert (job.state, outcome.is_success) == ("queued", False)
+                assert "quiet hours" in outcome.error
+            await jobs.cancel(job.id)
+
+    with pacs_with(listener, study, Behaviour()) as pacs:
+        asyncio.run(run(pacs))
+        assert pacs.requests == []
+
+
+def test_a_rate_is_kept_by_asking_for_few_images_at_once(listener, study):
+    with pacs_with(listener, study, Behaviour(), series=1) as pacs:
+        job = retrieved(listener, pacs, whole(study), entry={"imagesPerSecond": 10}, settings=SMALL_BATCHES)
+    assert job.state == "complete"
+    assert [len(request.instances) for request in pacs.asked("move")] == [3, 3, 2]
 
 
 def test_images_that_nobody_asked_for_are_listed(listener, study):
