@@ -149,13 +149,13 @@ def test_no_delayed_acknowledgement_with_the_senders_defaults(tmp_path):
     """Each image waited 40 ms with the original."""
     source = next(image for path, image in _shipped() if path.name == "CT_small.dcm")
     files = []
-    for number in range(100):
+    for number in range(600):
         source.SOPInstanceUID = source.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
         files.append(str(tmp_path / f"{number}.dcm"))
         source.save_as(files[-1])
     environment = {key: value for key, value in os.environ.items() if key != "TCP_NODELAY"}
     with running_workers(tmp_path / "site", 1) as workers:
-        # 100 stalls are 4 s; a deadline below that tells them from none, on a busy machine too.
-        subprocess.run(["storescu", "127.0.0.1", str(workers.port), *files], check=True, timeout=3.5, env=environment)
+        # 600 stalls are 24 s; a deadline below that tells them from none, on a busy machine too.
+        subprocess.run(["storescu", "127.0.0.1", str(workers.port), *files], check=True, timeout=20, env=environment)
         wait_for(lambda: workers.named("series.info"), "the series is closed")
-        assert len(workers.images()) == 100
+        assert len(workers.images()) == 600
