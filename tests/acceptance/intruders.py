@@ -55,7 +55,8 @@ class Site:
     def raw(self, request: bytes) -> bytes:
         """All that comes back for these bytes, until the connection ends or nothing has come for a while."""
         with socket.create_connection(("127.0.0.1", self.pfdcm.port), timeout=30) as connection:
-            with contextlib.suppress(ConnectionError):
+            # who refuses early may have closed before all is sent: ENOTCONN is no ConnectionError
+            with contextlib.suppress(OSError):
                 connection.sendall(request)
                 connection.shutdown(socket.SHUT_WR)
             parts = []
