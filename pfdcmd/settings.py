@@ -172,7 +172,7 @@ class Settings:
     )
 
     retrieve_associations: int = _setting(
-        4,
+        8,
         "--retrieveAssociations",
         "series",
         "that one PACS sends at once; its entry may say maxAssociations",

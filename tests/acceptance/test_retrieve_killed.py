@@ -28,7 +28,7 @@ SECONDS = 60 + IMAGES / 10
 # Orthanc reads an image's file, once, to send it; queries are answered from its index.
 _SENT = re.compile(r"Read attachment .* with content type 1 ")
 # Images that were on their way when somebody was killed: one on each association.
-_ON_THEIR_WAY = 4
+_ON_THEIR_WAY = 8
 
 
 class Retrieving:

@@ -26,7 +26,7 @@ from studyimages import save, study_images
 from tests.bench.table import spread
 
 SENDERS = 4
-# A tenth of a second: five times as often as pfdcm looks.
+# As often as pfdcm looks while a job is under way.
 _TAIL = """
 import asyncio, pathlib, sys
 from pfdcmd.edge.ledger import SqliteLedger
@@ -35,7 +35,7 @@ async def main():
     ledger = SqliteLedger(pathlib.Path(sys.argv[1]))
     while True:
         await ledger.catch_up()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
 
 asyncio.run(main())
 """

@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each (default 3)")
     parser.add_argument("--series", type=int, default=20, help="series of the study (default 20)")
     parser.add_argument("--images", type=int, default=20, help="images of each series (default 20)")
-    parser.add_argument("--at-once", type=int, default=4, help="series that the job moves at once (default 4)")
+    parser.add_argument("--at-once", type=int, default=8, help="series that the job moves at once (default 8)")
     arguments = parser.parse_args()
     os.environ["TCP_NODELAY"] = "1"
     seconds: dict[str, list[float]] = {JOB: [], SERIES: [], STUDY: [], BARE: []}
