@@ -1,7 +1,7 @@
 /* LD_PRELOAD: writes down what a process has made durable, and what it sends; powercut.py reads it.
  *
  * A record is: kind u8, seven bytes of zero, begun u64, ended u64 (ns of CLOCK_MONOTONIC), inode u64, size u64, then
- * `size` bytes; the machine's byte order. It is one write(2) to a file opened with O_APPEND, so that the records of all
+ * `size` bytes; a file's inode is mixed with its time of birth, because its number is given to others once it is gone; the machine's byte order. It is one write(2) to a file opened with O_APPEND, so that the records of all
  * threads and processes stand one after the other.
  *   F  fsync, fdatasync of a file: its contents as they were when the call began
  *   D  fsync, fdatasync of a directory: its entries then, each: inode u64, is a directory u8, name, zero
@@ -50,6 +50,17 @@ static uint64_t now(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static uint64_t identity(int fd, const char *name, int flags, int *is_directory)
+{
+    struct statx status = {0};
+    if (statx(fd, name, flags | AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_INO | STATX_BTIME, &status))
+        return 0;
+    *is_directory = S_ISDIR(status.stx_mode);
+    if (*is_directory)
+        return status.stx_ino;
+    return status.stx_ino * 1000003u ^ ((uint64_t)status.stx_btime.tv_sec * 1000000000u + status.stx_btime.tv_nsec);
+}
+
 /* `record` is a head, and room for it, before `size` bytes; a record that cannot be written would be a silent loss. */
 static void append(struct head *record, char kind, uint64_t begun, uint64_t ended, uint64_t inode, size_t size)
 {
@@ -85,7 +96,11 @@ static struct head *snapshot_directory(int fd, size_t *size)
             if (!(record = realloc(record, sizeof *record + room)))
                 abort();
         }
-        *size += entry((char *)(record + 1) + *size, each->d_ino, each->d_type == DT_DIR, each->d_name);
+        int is_directory = 0;
+        uint64_t inode = identity(fd, each->d_name, 0, &is_directory);
+        /* 0: gone since it was read */
+        if (inode)
+            *size += entry((char *)(record + 1) + *size, inode, is_directory, each->d_name);
     }
     closedir(directory);
     return record;
@@ -97,10 +112,12 @@ static int sync_recorded(const char *name, int fd)
     struct stat status;
     struct head *record;
     size_t size = 0;
+    int is_directory = 0;
+    uint64_t inode = identity(fd, "", AT_EMPTY_PATH, &is_directory);
     if (fstat(fd, &status))
         return real(fd);
     uint64_t begun = now();
-    if (S_ISDIR(status.st_mode)) {
+    if (is_directory) {
         record = snapshot_directory(fd, &size);
     } else {
         if (!(record = malloc(sizeof *record + (size_t)status.st_size)))
@@ -111,7 +128,7 @@ static int sync_recorded(const char *name, int fd)
     int result = real(fd);
     int error = errno;
     if (!result)
-        append(record, S_ISDIR(status.st_mode) ? 'D' : 'F', begun, now(), status.st_ino, size);
+        append(record, is_directory ? 'D' : 'F', begun, now(), inode, size);
     free(record);
     errno = error;
     return result;
@@ -139,7 +156,7 @@ ssize_t send(int fd, const void *bytes, size_t size, int flags)
 static void record_name(char kind, uint64_t begun, int directory_fd, const char *path)
 {
     char parent[PATH_MAX], last[PATH_MAX];
-    struct stat directory, target = {0};
+    struct stat directory;
     _Alignas(struct head) char room[sizeof(struct head) + 512];
     struct head *record = (struct head *)room;
     char *bytes = room + sizeof *record;
@@ -150,8 +167,9 @@ static void record_name(char kind, uint64_t begun, int directory_fd, const char 
     if (strlen(name) < 480 && !fstatat(directory_fd, dirname(parent), &directory, 0)) {
         size_t size = strlen(name) + 1;
         if (kind == 'L') {
-            fstatat(directory_fd, path, &target, AT_SYMLINK_NOFOLLOW);
-            size = entry(bytes, target.st_ino, S_ISDIR(target.st_mode), name);
+            int is_directory = 0;
+            uint64_t inode = identity(directory_fd, path, 0, &is_directory);
+            size = entry(bytes, inode, is_directory, name);
         } else {
             memcpy(bytes, name, size);
         }

@@ -8,6 +8,7 @@ import itertools
 import os
 import threading
 import time
+from collections import Counter
 
 import pytest
 from acceptance.orthanc import dicomdir_files, running_orthanc
@@ -21,7 +22,9 @@ from .sender import Sender
 pytestmark = pytest.mark.acceptance
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
+WORKERS = 2
 SAMPLES = 120
+SETTING = 1
 IMAGES_A_SECOND = 10
 CALLS_A_SECOND = 10
 # Threads and connections of the moment, as many as there are callers and senders.
@@ -34,7 +37,8 @@ class Callers:
     """Calls of pfdcm, one kind after the other, in a thread; `restart` takes another pfdcm."""
 
     def __init__(self, site, calls):
-        self.made = self.failed = 0
+        self.made = 0
+        self.failed = Counter()
         self._site, self._calls = site, calls
         self._stopping = threading.Event()
         self._pause = threading.Lock()
@@ -48,6 +52,10 @@ class Callers:
             self._site.pfdcm.wait()
             self._site.pfdcm.process.stderr.close()
             self._site.pfdcm = start(self._site)
+            wait_until(lambda: self._site.show("a") and len(self._site.show("a")["pids"]) == WORKERS)
+            # what callers have set is in pfdcm's memory alone
+            for action, meta in self._calls[:SETTING]:
+                self._site.pfdcm.ask(action, meta)
 
     def stop(self):
         self._stopping.set()
@@ -60,7 +68,8 @@ class Callers:
             with self._pause:
                 self.made += 1
                 reply = self._site.pfdcm.ask(action, meta)
-                self.failed += reply["status"] is not True
+                if reply["status"] is not True:
+                    self.failed[f"{action} {meta}: {reply}"[:400]] += 1
 
 
 def start(site):
@@ -77,10 +86,11 @@ def unhurried(series):
 
 
 def calls(orthanc):
-    entry = {"var": "/PACS/orthanc", "set": orthanc.entry}
+    """What callers ask for in turn; the first SETTING of them set what others need."""
     return [
-        ("internalctl", entry),
+        ("internalctl", {"var": "/PACS/orthanc", "set": orthanc.entry}),
         ("PACSinteract", {"do": "query", "on": {"PatientID": "98890234"}, "PACS": "orthanc"}),
+        ("PACSinteract", {"do": "retrieveStatus", "on": {"series_uid": "2.25.5100020000"}, "PACS": "orthanc"}),
         ("internalctl", {"var": "/", "get": "value"}),
         ("internalctl", {"var": "/soak/value", "set": "x" * 100}),
         ("hello", {"askAbout": "timestamp"}),
@@ -99,36 +109,44 @@ def test_everything_stays_flat_and_a_restart_goes_unnoticed(tmp_path):
     directory.mkdir()
     with running_orthanc(tmp_path / "orthanc", 104) as orthanc, running_site(directory) as site:
         assert orthanc.load(dicomdir_files()) > 0
-        port = site.declare("a", workers=2)
-        wait_until(lambda: len(site.show("a")["pids"]) == 2)
-        assert site.pfdcm.ask(*calls(orthanc)[0])["status"] is True
+        # the map files are where retrieveStatus looks
+        port = site.declare("a", workers=WORKERS, log_dir=directory / "dicom" / "log")
+        wait_until(lambda: len(site.show("a")["pids"]) == WORKERS)
+        asked = calls(orthanc)
         senders = [Sender(port, unhurried(number)) for number in (1, 2)]
-        callers = Callers(site, calls(orthanc))
+        for sender in senders:
+            sender.start()
+        wait_until(lambda: all(sender.acknowledged for sender in senders))
+        callers = Callers(site, asked)
         gauges = Gauges(directory / "dicom" / "a" / "tmp")
         try:
-            for sender in senders:
-                sender.start()
             for half in range(2):
                 for _ in range(SAMPLES // 2):
                     time.sleep(MINUTES * 60 / SAMPLES)
                     gauges.sample(pids_of(site))
                 if not half:
                     callers.restart()
-            for sender in senders:
-                sender.stop()
-                sender.join(60)
-            callers.stop()
+            end(senders, callers)
             print(f"\n{MINUTES:g} minutes: {callers.made} calls, {sum(len(s.acknowledged) for s in senders)} images")
-            print(gauges.table())
+            print(gauges.table(), *callers.failed, sep="\n")
             check(senders, callers, gauges, directory / "dicom" / "a")
         finally:
+            end(senders, callers)
             site.pfdcm.end()
+
+
+def end(senders, callers):
+    """Stop them all, and wait until they have; again, it does nothing."""
+    for sender in senders:
+        sender.stop()
+        sender.join(60)
+    callers.stop()
 
 
 def check(senders, callers, gauges, place):
     assert sum(sender.cut_off for sender in senders) == 0
     assert not any(sender.refused for sender in senders)
-    assert callers.failed == 0
+    assert not callers.failed
     for sender in senders:
         assert faults(sender.sent, sender.acknowledged, place / "data") == []
     assert broken(senders[0].sent | senders[1].sent, place / "data") == []

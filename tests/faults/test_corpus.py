@@ -43,6 +43,6 @@ def test_every_kept_input_is_survived(name):
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_beginning_of_a_kept_input_is_survived(name):
     for each in corpora.load(name):
-        for size in range(0, min(len(each), 600), 37):
+        for size in range(0, min(len(each), 300), 37):
             signal.setitimer(signal.ITIMER_VIRTUAL, INPUT_SECONDS)
             TARGETS[name](each[:size])

@@ -1,6 +1,6 @@
 """SIGKILL to any process of ours, at any moment, while four senders store: what was acknowledged is there, whole.
 
-FAULTS_KILLS times (8; `make faults`: 200) one of pfdcm, supervisord and the two workers is killed while images arrive;
+FAULTS_KILLS times (6; `make faults`: 200) one of pfdcm, supervisord and the two workers is killed while images arrive;
 a killed pfdcm is started again, as a container's restart policy would, the others are replaced by ours. FAULTS_SEED
 repeats a run's choices. What a kill cannot show is what the kernel still had in memory: see test_powercut.
 """
@@ -21,7 +21,7 @@ from .sender import Sender
 
 pytestmark = pytest.mark.acceptance
 
-KILLS = int(os.environ.get("FAULTS_KILLS", "8"))
+KILLS = int(os.environ.get("FAULTS_KILLS", "6"))
 SEED = int(os.environ.get("FAULTS_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
 SENDERS = 4
 WORKERS = 2
