@@ -32,12 +32,14 @@ COPY --from=build /opt/pfdcm /opt/pfdcm
 # user id of its own choosing leaves it in group 0.
 RUN echo 'pfdcm:x:4055:0:pfdcm:/var/lib/pfdcm:/usr/sbin/nologin' >> /etc/passwd \
  && install -d -o 4055 -g 0 -m 2775 /dicom /var/lib/pfdcm
+# Who runs it as root means that: a volume that the original's root wrote stays in use, nothing is given away.
 # HOME is where a user who may not write to the state directory has one; the drain, with what else there is to end,
 # fits in the ten seconds that `docker stop` grants.
 ENV PATH=/opt/pfdcm/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PFDCM_IP_SELF=0.0.0.0 \
+    PFDCM_USER=root \
     PFDCM_LISTENER_DRAIN_SECONDS=5
 USER 4055:0
 WORKDIR /var/lib/pfdcm

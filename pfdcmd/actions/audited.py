@@ -22,8 +22,10 @@ from pfdcmd.wire.pfdialect import Call
 DONE, FAILED, REFUSED = "done", "failed", "refused"
 """What comes of a call."""
 
-UNHEARD = frozenset({"hello", "system.hello", "system.health", "rpc.discover"})
-"""Asked by every probe, and tells of nobody: only a refusal is worth a line."""
+UNHEARD = frozenset(
+    {"hello", "get", "tree.get", "tree.list", "system.hello", "system.health", "system.describe", "rpc.discover"}
+)
+"""Asked by every probe and page, of settings and not of anybody's images: only a refusal is worth a line."""
 
 _UID_KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "series_uid", "study_uid")
 _PACS_DO = ("query", "retrieve", "retrieveStatus")

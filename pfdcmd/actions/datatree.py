@@ -11,6 +11,7 @@ from typing import Any
 from pfdcmd.actions.context import Context
 from pfdcmd.actions.listeners import LISTENERS, get_listeners, set_listeners
 from pfdcmd.errors import ParameterFault
+from pfdcmd.tree.node import freeze
 from pfdcmd.tree.path import parse_path
 from pfdcmd.tree.secrets import conceal, keep_hidden
 from pfdcmd.tree.store import MISSING, Missing, Tree
@@ -35,24 +36,28 @@ def look_up(path: str, context: Context) -> Any:
     return node
 
 
-async def set_value(path: str, value: Any, context: Context) -> None:
+async def set_value(path: str, value: Any, context: Context) -> Any:
     """Put a value at the path; a dictionary is merged below it, its siblings stay. What comes back hidden stays, too.
 
+    Returns: the value as it may be shown.
     Raises: ParameterFault: it is no setting of a listener.
             TreeFault, TreeTooLarge, ServiceFault, StorageFault: the tree, or a listener, cannot be changed so.
     """
     keys = parse_path(path)
     if keys[:1] == (LISTENERS,):
         await set_listeners(keys[1:], value, context)
-        return
+        return value
     before = context.tree.get(path)
-    value = keep_hidden(value, None if isinstance(before, Missing) else before, keys)
-    if isinstance(value, dict):
-        if not keys and LISTENERS in value:
+    kept = keep_hidden(value, None if isinstance(before, Missing) else before, keys)
+    if isinstance(kept, dict):
+        if not keys and LISTENERS in kept:
             raise ParameterFault("Listeners are set one at a time, as /listeners/NAME.")
-        context.tree.merge(path, value)
+        context.tree.merge(path, kept)
     else:
-        context.tree.set(path, value)
+        context.tree.set(path, kept)
+    node = freeze(value)
+    shown = conceal(node, keys)
+    return value if shown is node else shown
 
 
 def delete_value(path: str, context: Context) -> None:

@@ -8,9 +8,7 @@ from typing import Any
 from pfdcmd.actions.context import Context, Meta, Reply
 from pfdcmd.actions.datatree import look_up, replace_value, set_value
 from pfdcmd.errors import ParameterFault
-from pfdcmd.tree.node import freeze
 from pfdcmd.tree.path import parse_path
-from pfdcmd.tree.secrets import conceal
 from pfdcmd.tree.store import MISSING
 
 
@@ -49,11 +47,8 @@ def _get(context: Context, var: str) -> Reply:
 
 
 async def _set(context: Context, var: str, value: Any) -> Reply:
-    await set_value(var, value, context)
-    node = freeze(value)
-    shown = conceal(node, parse_path(var))
-    answer = value if shown is node else shown
-    return dict(answer) if isinstance(answer, Mapping) else {var: answer}
+    shown = await set_value(var, value, context)
+    return dict(shown) if isinstance(shown, Mapping) else {var: shown}
 
 
 def _replace(context: Context, var: str, value: Any) -> Reply:

@@ -63,6 +63,8 @@ async def attempt(
     errand = Errand(request.pacs, peer, policy, study, request.is_forced)
     loop = asyncio.get_running_loop()
     begin = loop.time()
+    if not request.series and not only:
+        await _retrieve_at_once(site, errand, found, begun)
     hidden = await _retrieve_hidden(site, errand, found) if not request.series else []
     wanted = [uid for uid in request.series or (*found.series, *hidden) if not only or uid in only]
     evidence = await _retrieve_each(site, errand, found, wanted, begun)
@@ -71,6 +73,28 @@ async def attempt(
         return _nothing_found(study, found)
     is_final = not any(map(is_worth_another_attempt, evidence))
     return AttemptResult(study, tuple(evidence), found.study, is_final=is_final)
+
+
+async def _retrieve_at_once(
+    site: JobSite, errand: Errand, found: Found, begun: Callable[[SeriesEvidence], None]
+) -> None:
+    """Move a study of which nothing is here by one C-MOVE, when it has more series than may come side by side.
+
+    What that leaves out, or what a PACS did not count, is then found series by series.
+    """
+    policy = errand.policy
+    if len(found.series) <= policy.max_associations or errand.is_forced or policy.images_per_second:
+        return
+    await asyncio.gather(*map(site.look, found.series))
+    if await site.ledger.series_of_study(errand.study):
+        return
+    for uid, counted in found.series.items():
+        begun(SeriesEvidence(uid, counted=counted))
+    async with site.lanes.turn(("pacs", errand.pacs), policy.max_associations):
+        delivery = site.delivery(errand.peer)
+        outcome = await site.pacs.retrieve(errand.peer, Selection(errand.study), lambda _: None, deliver_to=delivery)
+    await site.ledger.catch_up()
+    errand.study_images = outcome.counts.completed or 0
 
 
 async def _retrieve_each(
@@ -107,7 +131,8 @@ async def _retrieve_hidden(site: JobSite, errand: Errand, found: Found) -> list[
 
 
 async def _note_rate(site: JobSite, errand: Errand, evidence: Sequence[SeriesEvidence], seconds: float) -> None:
-    images = sum(outcome.counts.completed or 0 for one in evidence for outcome in one.outcomes)
+    by_series = sum(outcome.counts.completed or 0 for one in evidence for outcome in one.outcomes)
+    images = errand.study_images + by_series
     present = sum(len(one.present) for one in evidence)
     if images and present:
         size_bytes = sum(one.size_bytes for one in evidence) * images // present

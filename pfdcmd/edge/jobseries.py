@@ -21,7 +21,10 @@ _SETTLE_POLL_SECONDS = 0.1
 
 @dataclass
 class Errand:
-    """One attempt's dealings with one PACS about one study; what its series learn of the PACS, they share."""
+    """One attempt's dealings with one PACS about one study; what its series learn of the PACS, they share.
+
+    study_images: how many images a C-MOVE of the whole study has brought by the PACS's count, before the series' turn.
+    """
 
     pacs: str
     peer: Peer
@@ -29,6 +32,7 @@ class Errand:
     study: str
     is_forced: bool
     is_image_level_refused: bool = False
+    study_images: int = 0
 
 
 class SeriesErrand:
@@ -63,6 +67,8 @@ class SeriesErrand:
 
     async def _learn(self) -> None:
         errand, ledger = self._errand, self._site.ledger
+        if errand.study_images and self._evidence.counted and await self._came_with_the_study():
+            return
         listed = await find_instances(self._site.pacs, errand.peer, errand.study, self._series)
         if listed:
             await ledger.note_listed(errand.study, self._series, listed)
@@ -70,6 +76,13 @@ class SeriesErrand:
         is_ours = await ledger.knows_destination(errand.peer.move_destination) or errand.peer.prefers_get
         self._evidence = replace(self._evidence, listed=listed, needs_move=errand.is_forced or not is_ours)
         await self._look()
+
+    async def _came_with_the_study(self) -> bool:
+        """Whether as many images are here as the PACS counts, so that it need not list them."""
+        counted = self._evidence.counted
+        await self._site.ledger.note_counts(self._errand.study, self._series, counted=counted, moved=None)
+        await self._look()
+        return len(self._evidence.present) == counted
 
     async def _look(self) -> None:
         ledger, series = self._site.ledger, self._series

@@ -23,10 +23,12 @@ NO_LONGER_ROOT = "pfdcm has become %s: services' user and group, nice below 0 an
 
 
 def find_account(settings: Settings) -> pwd.struct_passwd | None:
-    """Whom to become; None to stay who we are.
+    """Whom to become; None to stay who we are, which `root` asks for whoever that is.
 
     Raises: ParameterFault: there is no such account, or only root could become it.
     """
+    if settings.user == "root":
+        return None
     name = settings.user or DEFAULT_ACCOUNT
     try:
         account = pwd.getpwnam(name)

@@ -24,8 +24,7 @@ async def _get(params: Params, context: Context, _caller: Caller) -> Any:
 
 
 async def _set(params: Params, context: Context, _caller: Caller) -> Any:
-    await set_value(params["path"], params["value"], context)
-    return params["value"]
+    return await set_value(params["path"], params["value"], context)
 
 
 async def _delete(params: Params, context: Context, _caller: Caller) -> None:
