@@ -205,7 +205,7 @@ class _Walk:
             if vr not in _SHORT_VRS:
                 break
             end = offset + _HEADER_BYTES + length
-            if end > limit + _HEADER_BYTES:
+            if end > limit + _HEADER_BYTES or not 0 < group < _ITEM_GROUP:
                 break
             tag = group << 16 | element
             if tag in wanted and tag not in found:
