@@ -149,6 +149,18 @@ def test_a_pacs_that_takes_one_association_is_asked_by_one(listener, study):
     assert (job.state, job.attempts) == ("complete", 1)
 
 
+@pytest.mark.parametrize(
+    "behaviour",
+    [Behaviour(), Behaviour(drops_every=7), Behaviour(breaks_off_after=9), Behaviour(counts_instances=False)],
+)
+def test_a_study_of_many_series_comes_at_once_and_what_is_left_out_by_itself(listener, study, behaviour):
+    with pacs_with(listener, study, behaviour, series=4) as pacs:
+        job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": 3})
+    assert (job.state, len(job.series)) == ("complete", 4)
+    assert [request.level for request in pacs.asked("move")].count("STUDY") == 1
+    assert sent_more_than_once(pacs) == []
+
+
 def test_a_pacs_that_shows_half_of_its_series_is_asked_for_the_study(listener, study):
     with pacs_with(listener, study, Behaviour(is_half_blind=True), series=4) as pacs:
         job = retrieved(listener, pacs, whole(study))
