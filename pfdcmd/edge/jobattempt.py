@@ -43,10 +43,12 @@ async def attempt(
     *,
     begun: Callable[[SeriesEvidence], None],
     only: Sequence[str] = (),
+    doubtful: set[str] | None = None,
 ) -> AttemptResult:
     """Ask, move and look, once.
 
-    Args: begun: told of each series before anything of it is moved; only: of a later attempt, the series to go on with.
+    Args: begun: told of each series before anything of it is moved; only: of a later attempt, the series to go on with;
+          doubtful: what attempts before this one have left there (see Errand).
     """
     study = request.study
     try:
@@ -61,6 +63,8 @@ async def attempt(
         is_final = isinstance(fault, PeerFailed | PeerConfigurationFault)
         return AttemptResult(study, fault=fault.message, outcome=outcome_of_fault(fault), is_final=is_final)
     errand = Errand(request.pacs, peer, policy, study, request.is_forced)
+    if doubtful is not None:
+        errand.doubtful = doubtful
     loop = asyncio.get_running_loop()
     begin = loop.time()
     if not request.series and not only:

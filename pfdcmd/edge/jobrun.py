@@ -37,6 +37,7 @@ class JobRun:
         self._counts = StudyCounts()
         self._present: dict[str, int] = {}
         self._open: list[str] = []
+        self._doubtful: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._is_cancelled = False
 
@@ -86,6 +87,9 @@ class JobRun:
                 self._stalled.set_result(None)
 
     async def _attempt_until_done(self, attempts: int, is_once: bool) -> None:
+        if self.job.attempts:
+            # Of a former life: the PACS may not have noticed yet that nobody waits for it, and still be sending.
+            await self._sleep(self._site.settings.retrieve_settle_seconds)
         fruitless = 0
         while True:
             before = self._present_count()
@@ -108,7 +112,9 @@ class JobRun:
         async with self._site.lanes.turn(("job", request.pacs), self._jobs_at_once()):
             await self._note(state=JobState.RUNNING, attempts=self.job.attempts + 1, verdict="Under way.")
             try:
-                result = await attempt(self._site, request, begun=self._begin_series, only=self._open)
+                result = await attempt(
+                    self._site, request, begun=self._begin_series, only=self._open, doubtful=self._doubtful
+                )
             except StorageFault as fault:
                 result = AttemptResult(fault=fault.message, outcome=_not_all(fault.message))
         if result.study and request.study is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pfdcmd.edge.jobsearch import find_instances
 from pfdcmd.edge.jobsite import JobSite
@@ -17,13 +17,17 @@ from pfdcmd.retrieve.evidence import SeriesEvidence, sub_operations
 from pfdcmd.retrieve.policy import RetrievePolicy
 
 _SETTLE_POLL_SECONDS = 0.1
+# C000 to CFFF: PS3.4 Table C.4-2.
+_UNABLE_TO_PROCESS = 0xC000
 
 
 @dataclass
 class Errand:
     """One attempt's dealings with one PACS about one study; what its series learn of the PACS, they share.
 
-    study_images: how many images a C-MOVE of the whole study has brought by the PACS's count, before the series' turn.
+    study_images: how many images a C-MOVE of the whole study has brought by the PACS's count, before the series' turn;
+    doubtful: the series for which IMAGE level has failed once, of the whole job: "unable to process" may mean that the
+    level is refused, or that the listener could not be reached for a moment.
     """
 
     pacs: str
@@ -33,6 +37,7 @@ class Errand:
     is_forced: bool
     is_image_level_refused: bool = False
     study_images: int = 0
+    doubtful: set[str] = field(default_factory=set)
 
 
 class SeriesErrand:
@@ -99,7 +104,7 @@ class SeriesErrand:
         had = self._evidence.present
         for selection in self._selections():
             outcome = await self._retrieve(selection)
-            if selection.instances and outcome.refuses_request:
+            if selection.instances and self._refuses_image_level(outcome):
                 self._errand.is_image_level_refused = True
                 outcome = await self._retrieve(Selection(self._errand.study, self._series))
                 self._add(outcome)
@@ -113,6 +118,14 @@ class SeriesErrand:
         await self._look()
         if self._evidence.present - had:
             await self._site.ledger.note_destination(self._errand.peer.move_destination)
+
+    def _refuses_image_level(self, outcome: MoveOutcome) -> bool:
+        """Whether that is what the PACS means; when it may be something else, it is asked once more."""
+        if not outcome.refuses_request:
+            return False
+        is_sure = (outcome.status or 0) & 0xF000 != _UNABLE_TO_PROCESS or self._series in self._errand.doubtful
+        self._errand.doubtful.add(self._series)
+        return is_sure
 
     def _selections(self) -> list[Selection]:
         policy = self._errand.policy

@@ -126,11 +126,12 @@ def test_what_cannot_be_had_is_said_and_why(listener, study, behaviour, state, r
     assert f"{received * SERIES} of {SERIES * IMAGES} images are here" in job.verdict
 
 
-def test_the_whole_series_is_asked_for_where_image_level_is_refused(listener, study):
-    with pacs_with(listener, study, Behaviour(drops_every=7, refused_levels={"IMAGE": 0xA900})) as pacs:
+@pytest.mark.parametrize("status", [0xA900, 0xC000])
+def test_the_whole_series_is_asked_for_where_image_level_is_refused(listener, study, status):
+    with pacs_with(listener, study, Behaviour(drops_every=7, refused_levels={"IMAGE": status})) as pacs:
         retrieved(listener, pacs, whole(study))
     levels = Counter(request.level for request in pacs.asked("move"))
-    assert levels["IMAGE"] >= 1
+    assert levels["IMAGE"] >= (1 if status == 0xA900 else 2)
     assert levels["SERIES"] >= 2 * SERIES
 
 
