@@ -90,7 +90,6 @@ def test_a_caller_needs_a_token_with_the_right(tmp_path, framing):
     told = [(line["caller"], line["what"], line["outcome"]) for line in site.audit()]
     assert told[:5] == [("", "request", "refused")] * 5
     assert told[5:] == [
-        ("the-read", "get", "done"),
         ("the-read", "xinetd service restart", "refused"),
         ("the-read", "set", "refused"),
         ("the-operate", "set", "refused"),
