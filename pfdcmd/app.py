@@ -27,23 +27,23 @@ from pfdcmd.actions.datatree import replace_from_environment
 from pfdcmd.defaults import initial_tree
 from pfdcmd.dispatch import fault_reply
 from pfdcmd.edge.audit import open_audit
-from pfdcmd.edge.doctor import Probe
-from pfdcmd.edge.door import Door, open_door
 from pfdcmd.edge.files import Files
-from pfdcmd.edge.health import make_readiness
 from pfdcmd.edge.host import Host
-from pfdcmd.edge.jobs import Jobs
-from pfdcmd.edge.jobsite import JobSite
-from pfdcmd.edge.ledger import SqliteLedger
-from pfdcmd.edge.listenerevents import ListenerEvents
-from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.edge.http.door import Door, open_door
+from pfdcmd.edge.http.health import make_readiness
+from pfdcmd.edge.listeners.events import ListenerEvents
+from pfdcmd.edge.listeners.servicefiles import ServiceFiles
+from pfdcmd.edge.listeners.superserver import SuperServer
+from pfdcmd.edge.listeners.supervisord import Supervisord
+from pfdcmd.edge.pacs.doctor import Probe
+from pfdcmd.edge.pacs.net import PacsNet
 from pfdcmd.edge.places import make_state_directory, service_file_path, services_directory
 from pfdcmd.edge.privileges import STAYS_ROOT
+from pfdcmd.edge.retrieve.jobs import Jobs
+from pfdcmd.edge.retrieve.ledger import SqliteLedger
+from pfdcmd.edge.retrieve.site import JobSite
 from pfdcmd.edge.roots import open_roots
 from pfdcmd.edge.runfile import Run, announce, claimed, withdraw
-from pfdcmd.edge.servicefiles import ServiceFiles
-from pfdcmd.edge.superserver import SuperServer
-from pfdcmd.edge.supervisord import Supervisord
 from pfdcmd.edge.treeevents import TreeEvents
 from pfdcmd.edge.treefile import TreeFile, load_tree_file
 from pfdcmd.errors import (

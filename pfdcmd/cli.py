@@ -20,10 +20,10 @@ from typing import Any, NoReturn
 from pfdcmd import __version__
 from pfdcmd.app import check_pacs_entries, exit_code, make_tree, perform, serve
 from pfdcmd.banner import format_banner
-from pfdcmd.edge.door import open_door
+from pfdcmd.edge.http.door import open_door
+from pfdcmd.edge.http.tokenfile import make_token
 from pfdcmd.edge.logs import configure_logs
 from pfdcmd.edge.privileges import NO_LONGER_ROOT, become, find_account
-from pfdcmd.edge.tokenfile import make_token
 from pfdcmd.errors import Fault, ParameterFault
 from pfdcmd.settings import FILE_VARIABLE, Settings, convert, format_settings, format_value, read_settings
 from pfdcmd.wire.jsontext import format_json

@@ -12,16 +12,16 @@ import asyncio
 from collections.abc import Callable
 
 from pfdcmd.dispatch import ACTIONS
-from pfdcmd.edge.door import Door
-from pfdcmd.edge.health import respond_alive
-from pfdcmd.edge.http import HttpServer, Routes
+from pfdcmd.edge.http.door import Door
+from pfdcmd.edge.http.health import respond_alive
+from pfdcmd.edge.http.olddialect import OldDialect
+from pfdcmd.edge.http.performing import Performing
+from pfdcmd.edge.http.rpc import DOCUMENT_PATH, OpenRpcDocument, RpcOverHttp
+from pfdcmd.edge.http.rpc import PATH as RPC_PATH
+from pfdcmd.edge.http.server import HttpServer, Routes
+from pfdcmd.edge.http.websocket import WebSockets
 from pfdcmd.edge.livemetrics import Live
 from pfdcmd.edge.metrics import Metrics, retrieves_by_state
-from pfdcmd.edge.olddialect import OldDialect
-from pfdcmd.edge.performing import Performing
-from pfdcmd.edge.rpc import DOCUMENT_PATH, OpenRpcDocument, RpcOverHttp
-from pfdcmd.edge.rpc import PATH as RPC_PATH
-from pfdcmd.edge.websocket import WebSockets
 from pfdcmd.errors import StorageFault
 from pfdcmd.methods.perform import Rpc
 from pfdcmd.methods.table import METHODS

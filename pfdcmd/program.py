@@ -13,10 +13,10 @@ from pfdcmd.actions.context import Context, Reply
 from pfdcmd.actions.rights import check_right
 from pfdcmd.dispatch import dispatch, fault_reply
 from pfdcmd.edge.audit import Audit
-from pfdcmd.edge.health import Readiness
-from pfdcmd.edge.jobs import Jobs
-from pfdcmd.edge.requestid import current_request_id
-from pfdcmd.edge.superserver import SuperServer
+from pfdcmd.edge.http.health import Readiness
+from pfdcmd.edge.http.requestid import current_request_id
+from pfdcmd.edge.listeners.superserver import SuperServer
+from pfdcmd.edge.retrieve.jobs import Jobs
 from pfdcmd.edge.treefile import TreeFile
 from pfdcmd.errors import AccessRefused, AuditFault, StorageFault
 from pfdcmd.events.hub import EventHub

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pfdcmd.edge.jobs import Jobs
-from pfdcmd.edge.jobsite import JobSite
-from pfdcmd.edge.ledger import SqliteLedger
-from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.edge.pacs.net import PacsNet
+from pfdcmd.edge.retrieve.jobs import Jobs
+from pfdcmd.edge.retrieve.ledger import SqliteLedger
+from pfdcmd.edge.retrieve.site import JobSite
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
 

@@ -33,7 +33,7 @@ _XINETD = (("file", "service"), ("create", "install", "mkdirs", "restart", "ever
 _MAX_PATH_CHARACTERS = 200
 _MAX_UIDS = 100
 _JOB = re.compile(r"[0-9a-f-]{1,64}", re.ASCII)
-"""What a job is called (edge.jobs)."""
+"""What a job is called (edge.retrieve.jobs)."""
 
 
 @dataclass

@@ -32,7 +32,7 @@ Reply = dict[str, Any]
 
 
 class PacsPort(Protocol):
-    """Query and retrieve over the network (edge.pacsnet). Cancelling the task that awaits one ends its association."""
+    """Query and retrieve over the network (edge.pacs.net). Cancelling the task that awaits one ends its association."""
 
     @property
     def waiting(self) -> int:
@@ -87,7 +87,7 @@ class PacsPort(Protocol):
 
 
 class ProbePort(Protocol):
-    """The steps of which a connection to a PACS is made, one at a time (edge.doctor)."""
+    """The steps of which a connection to a PACS is made, one at a time (edge.pacs.doctor)."""
 
     async def addresses(self, host: str) -> list[str]:
         """The addresses of a host. Raises: PeerUnreachable, PeerTimeout."""
@@ -113,7 +113,7 @@ class ProbePort(Protocol):
 
 
 class JobsPort(Protocol):
-    """Retrieves as jobs, and what is known of every series (edge.jobs)."""
+    """Retrieves as jobs, and what is known of every series (edge.retrieve.jobs)."""
 
     async def start(self, request: RetrieveRequest) -> Job:
         """Begin a job, or find the one that does the same already; it outlives the caller and pfdcm itself.
@@ -167,7 +167,7 @@ class JobsPort(Protocol):
 
 
 class EventsPort(Protocol):
-    """Tells subscribers (edge.websocket) of what happens."""
+    """Tells subscribers (edge.http.websocket) of what happens."""
 
     def publish(self, topic: str, data: Mapping[str, Any]) -> None:
         """Never waits, never raises; who reads too slowly misses it and is told so."""
@@ -175,7 +175,7 @@ class EventsPort(Protocol):
 
 
 class ListenersPort(Protocol):
-    """The storage listeners: service files, processes, what is live (edge.superserver)."""
+    """The storage listeners: service files, processes, what is live (edge.listeners.superserver)."""
 
     def exclusive(self) -> AbstractAsyncContextManager[None]:
         """Hold off other changes while a service is declared, written and applied."""
@@ -268,7 +268,7 @@ class HostPort(Protocol):
 
 
 class HealthPort(Protocol):
-    """Whether pfdcm can do its work (edge.health)."""
+    """Whether pfdcm can do its work (edge.http.health)."""
 
     async def judge(self) -> dict[str, str]:
         """What is looked at -> what is wrong with it, empty when nothing is."""

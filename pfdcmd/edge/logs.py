@@ -18,7 +18,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from pfdcmd.edge.requestid import current_request_id
+from pfdcmd.edge.http.requestid import current_request_id
 
 FILE_NAME = "pfdcm.log"
 MAX_FILE_BYTES = 10 * 1024 * 1024
@@ -89,7 +89,7 @@ def configure_logs(verbosity: int, directory: str = "", log_format: str = CONSOL
     level = _LEVELS[verbosity] if 0 <= verbosity < len(_LEVELS) else logging.DEBUG
     logging.basicConfig(level=level, handlers=handlers, force=True)
     # What they find wrong with a peer's data is quoted from it, and when debugging they tell of every byte, identifiers
-    # of patients included. What matters of it is said by edge.pacslink, as faults.
+    # of patients included. What matters of it is said by edge.pacs.link, as faults.
     for name in ("pynetdicom", "pydicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.WARNING)

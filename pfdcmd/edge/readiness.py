@@ -1,4 +1,4 @@
-"""Whether a running pfdcm is ready: asked from outside, over HTTP (pfdcm-ready), or by itself (/readyz, edge.health).
+"""Whether a running pfdcm is ready: asked from outside, over HTTP (pfdcm-ready), or by itself (edge.http.health).
 
 The judgement of the listeners is one and the same: what their workers report, where a listener must serve.
 """
@@ -10,9 +10,9 @@ import socket
 import ssl
 from pathlib import Path
 
-from pfdcmd.edge.reports import serves
+from pfdcmd.edge.listeners.reports import serves
+from pfdcmd.edge.listeners.supervisorrpc import SupervisorAbsent, SupervisorRpc
 from pfdcmd.edge.runfile import Run, read_run
-from pfdcmd.edge.supervisorrpc import SupervisorAbsent, SupervisorRpc
 from pfdcmd.errors import StorageFault, SupervisorFault
 from pfdcmd.service.config import ServiceConfig
 from pfdcmd.service.state import Worker

@@ -1,7 +1,7 @@
 """events.*: to be told of changes. Over a WebSocket alone: whoever calls by POST is told so.
 
-The socket does the subscribing itself (edge.socketsubscriptions); what a call means and what there is to show at its
-beginning is said here.
+The socket does the subscribing itself (edge.http.socketsubscriptions); what a call means and what there is to show at
+its beginning is said here.
 """
 
 from __future__ import annotations

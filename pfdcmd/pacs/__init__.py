@@ -1,1 +1,1 @@
-"""Query and retrieve as values: peers, queries, results, reports. No network; see edge.pacsnet for that."""
+"""Query and retrieve as values: peers, queries, results, reports. No network; see edge.pacs.net for that."""

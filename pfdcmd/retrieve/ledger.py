@@ -1,6 +1,6 @@
-"""The ledger: what is expected of every series, what is here, and the jobs. edge.ledger keeps it in SQLite.
+"""The ledger: what is expected of every series, what is here, and the jobs. edge.retrieve.ledger keeps it in SQLite.
 
-Several hosts may share one some day: nothing outside of edge.ledger* knows how it is kept.
+Several hosts may share one some day: nothing outside of edge.retrieve.ledger* knows how it is kept.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 One supervisord on a private unix socket; one [fcgi-program:GROUP] per group of workers, because there supervisord hands
 a listening socket to each worker as file descriptor 0: a worker may die, the socket stays. Which socket that is, the
-interface `sockets` decides (see edge.socketkeeper); the line `socket` names it as far as supervisord's syntax can.
+interface `sockets` decides (see edge.listeners.socketkeeper); the line `socket` names it as far as supervisord's syntax
+can.
 Source: Supervisor's manual, "Configuration File".
 """
 
@@ -27,7 +28,7 @@ _PID_SUFFIX_BYTES = len(".4194304")
 
 _RPC_INTERFACES = {
     "supervisor": "supervisor.rpcinterface:make_main_rpcinterface",
-    "sockets": "pfdcmd.edge.socketkeeper:make_keeper",
+    "sockets": "pfdcmd.edge.listeners.socketkeeper:make_keeper",
 }
 
 _NO_IPV6 = "127.0.0.1"

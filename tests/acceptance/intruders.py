@@ -14,7 +14,7 @@ from typing import Any
 import pydicom.data
 from pfdcmprocess import running
 
-from pfdcmd.edge.tokenfile import make_token
+from pfdcmd.edge.http.tokenfile import make_token
 
 SERIES = "1.2.826.0.1.3680043.9.1"
 SECRET = "SECRET^PATIENT"

@@ -14,7 +14,7 @@ from bench.workloads import make
 from integration.listenerprocess import Workers, running_workers, wait_for
 from orthanc import HOST, Orthanc, dicomdir_files, running_orthanc
 
-from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.edge.pacs.net import PacsNet
 from pfdcmd.errors import PeerTLSFailed
 from pfdcmd.names import AETitle, Port
 from pfdcmd.pacs.delivery import Delivery

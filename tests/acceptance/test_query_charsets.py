@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from orthanc import charset_files, running_orthanc
 
-from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.edge.pacs.net import PacsNet
 from pfdcmd.pacs.peer import parse_peer
 from pfdcmd.pacs.query import parse_query
 from pfdcmd.settings import Settings

@@ -29,7 +29,7 @@ SENDERS = 4
 # As often as pfdcm looks while a job is under way.
 _TAIL = """
 import asyncio, pathlib, sys
-from pfdcmd.edge.ledger import SqliteLedger
+from pfdcmd.edge.retrieve.ledger import SqliteLedger
 
 async def main():
     ledger = SqliteLedger(pathlib.Path(sys.argv[1]))

@@ -25,7 +25,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as F
 sys.path.insert(0, str(Path(__file__).parents[1] / "acceptance"))
 from orthanc import AE_TITLE, HOST, LISTENER_AE_TITLE, Orthanc, dicomdir_files, running_orthanc
 
-from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.edge.pacs.net import PacsNet
 from pfdcmd.pacs.peer import parse_peer
 from pfdcmd.pacs.query import Query, parse_query
 from pfdcmd.settings import Settings

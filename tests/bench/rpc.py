@@ -1,7 +1,7 @@
 """`python -m tests.bench.rpc`: how many tree.get a second /rpc answers, and how long 50 callers wait beside an ingest.
 
 The first figure is one caller on one connection that is kept alive, as fast as it is answered; the original answered 50
-gets a second (see tests/bench/api.py). The second is of 50 callers with a connection each and ten calls a second each on
+gets a second (see tests/bench/api.py). The second is of 50 callers with a connection and ten calls a second each on
 average, as pages poll: without a pause between calls their number alone, divided by the rate, would be the time that
 they wait. They are measured idle, and while one sender stores images as fast as the listener of the same pfdcm
 acknowledges them.

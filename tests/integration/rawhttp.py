@@ -4,9 +4,9 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
-from pfdcmd.edge.http import HttpServer
-from pfdcmd.edge.olddialect import OldDialect
-from pfdcmd.edge.performing import Performing
+from pfdcmd.edge.http.olddialect import OldDialect
+from pfdcmd.edge.http.performing import Performing
+from pfdcmd.edge.http.server import HttpServer
 from pfdcmd.settings import Settings
 
 DEADLINE_SECONDS = 30

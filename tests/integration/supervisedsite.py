@@ -10,8 +10,8 @@ import psutil
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
-from pfdcmd.edge.echo import answers_echo
-from pfdcmd.edge.supervisord import Supervisord
+from pfdcmd.edge.listeners.echo import answers_echo
+from pfdcmd.edge.listeners.supervisord import Supervisord
 from pfdcmd.errors import SupervisorFault
 from pfdcmd.service.config import ServiceConfig
 

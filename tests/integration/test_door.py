@@ -10,7 +10,7 @@ import pytest
 import trustme
 from pfdcmprocess import environment, running
 
-from pfdcmd.edge.tokenfile import make_token
+from pfdcmd.edge.http.tokenfile import make_token
 
 READY = str(Path(sys.executable).with_name("pfdcm-ready"))
 SECONDS = 20

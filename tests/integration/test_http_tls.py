@@ -10,12 +10,12 @@ import pytest
 import trustme
 from rawhttp import echo, parse, post, run
 
-from pfdcmd.edge import httptls
-from pfdcmd.edge.door import Door
-from pfdcmd.edge.http import HttpServer
-from pfdcmd.edge.httptls import HttpTls, TlsFiles, open_tls
-from pfdcmd.edge.olddialect import OldDialect
-from pfdcmd.edge.performing import Performing
+from pfdcmd.edge.http import tls as httptls
+from pfdcmd.edge.http.door import Door
+from pfdcmd.edge.http.olddialect import OldDialect
+from pfdcmd.edge.http.performing import Performing
+from pfdcmd.edge.http.server import HttpServer
+from pfdcmd.edge.http.tls import HttpTls, TlsFiles, open_tls
 from pfdcmd.errors import ParameterFault
 from pfdcmd.settings import Settings
 

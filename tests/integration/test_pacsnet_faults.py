@@ -13,11 +13,11 @@ import pytest
 from awkwardpacs import Behaviour, awkward_pacs, peer_at, silent_port
 from pynetdicom.sop_class import Verification
 
-from pfdcmd.edge.identifier import encode_identifier
-from pfdcmd.edge.pacslink import PacsLink
-from pfdcmd.edge.pacsnet import PacsNet
-from pfdcmd.edge.pacsservices import STUDY_FIND, proposal
-from pfdcmd.edge.pacsservices import find as find_on
+from pfdcmd.edge.pacs.identifier import encode_identifier
+from pfdcmd.edge.pacs.link import PacsLink
+from pfdcmd.edge.pacs.net import PacsNet
+from pfdcmd.edge.pacs.services import STUDY_FIND, proposal
+from pfdcmd.edge.pacs.services import find as find_on
 from pfdcmd.errors import PacsFault, PeerAborted, PeerFailed, PeerRefused, PeerTimeout, PeerUnreachable
 from pfdcmd.pacs.query import parse_query
 from pfdcmd.settings import Settings

@@ -15,7 +15,7 @@ from misbehavingpacs import HOST, Behaviour, misbehaving_pacs
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as STUDY_FIND
 from studyimages import instance_uid, series_uid, study_images, study_uid
 
-from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.edge.pacs.net import PacsNet
 from pfdcmd.errors import KeysRefused, ParameterFault, PeerLacksService, PeerTimeout
 from pfdcmd.pacs.level import LevelQuery
 from pfdcmd.pacs.query import parse_query

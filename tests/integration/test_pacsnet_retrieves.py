@@ -15,7 +15,7 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage
 from studyimages import instance_uid, series_uid, study_images, study_uid
 
-from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.edge.pacs.net import PacsNet
 from pfdcmd.errors import ParameterFault
 from pfdcmd.names import AETitle, Port
 from pfdcmd.pacs.delivery import Delivery

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from misbehavingpacs import HOST, misbehaving_pacs
 from studyimages import study_images, study_uid
 
-from pfdcmd.edge.pacsnet import PacsNet
+from pfdcmd.edge.pacs.net import PacsNet
 from pfdcmd.errors import PeerAborted, PeerConfigurationFault, PeerTimeout, PeerTLSFailed, PeerUnreachable
 from pfdcmd.pacs.level import LevelQuery
 from pfdcmd.pacs.peertls import PeerTls

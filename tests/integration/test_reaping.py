@@ -5,7 +5,7 @@ import time
 
 import psutil
 
-from pfdcmd.edge.superdaemon import reap_orphans
+from pfdcmd.edge.listeners.superdaemon import reap_orphans
 
 
 def zombie():

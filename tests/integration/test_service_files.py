@@ -2,7 +2,7 @@
 
 import pytest
 
-from pfdcmd.edge.servicefiles import ServiceFiles
+from pfdcmd.edge.listeners.servicefiles import ServiceFiles
 from pfdcmd.wire.xinetdconf import parse_service_file
 
 
@@ -101,6 +101,6 @@ def test_what_changes_while_it_is_read_differs_from_the_signature(files, tmp_pat
         return parse_service_file(text, path)
 
     _, quiet = files.read()
-    monkeypatch.setattr("pfdcmd.edge.servicefiles.parse_service_file", parse_while_another_file_arrives)
+    monkeypatch.setattr("pfdcmd.edge.listeners.servicefiles.parse_service_file", parse_while_another_file_arrives)
     _, signature = files.read()
     assert signature == quiet != files.signature()

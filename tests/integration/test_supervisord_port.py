@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from integration.supervisedsite import Arrivals, Site, free_port, is_refused, open_association, wait_until
 
-from pfdcmd.edge.echo import answers_echo
-from pfdcmd.edge.supervisord import Supervisord
+from pfdcmd.edge.listeners.echo import answers_echo
+from pfdcmd.edge.listeners.supervisord import Supervisord
 from pfdcmd.errors import ServiceFault, SupervisorFault
 
 STAND_IN = Path(__file__).with_name("standinlistener.py").read_text()

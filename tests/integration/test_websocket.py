@@ -9,14 +9,14 @@ import aiohttp
 import pytest
 
 from pfdcmd.actions.caller import Caller, Right
-from pfdcmd.edge.door import Door
-from pfdcmd.edge.http import HttpServer
-from pfdcmd.edge.olddialect import OldDialect
-from pfdcmd.edge.performing import Performing
-from pfdcmd.edge.requestid import current_request_id
-from pfdcmd.edge.socketsession import MAX_REQUESTS
+from pfdcmd.edge.http.door import Door
+from pfdcmd.edge.http.olddialect import OldDialect
+from pfdcmd.edge.http.performing import Performing
+from pfdcmd.edge.http.requestid import current_request_id
+from pfdcmd.edge.http.server import HttpServer
+from pfdcmd.edge.http.socketsession import MAX_REQUESTS
+from pfdcmd.edge.http.websocket import WebSockets
 from pfdcmd.edge.treeevents import TreeEvents
-from pfdcmd.edge.websocket import WebSockets
 from pfdcmd.errors import NotAuthenticated
 from pfdcmd.events.hub import EventHub
 from pfdcmd.methods.method import Method, Stream

@@ -6,8 +6,8 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from pfdcmd.actions.caller import Right
-from pfdcmd.edge.door import Door, parse_origins
-from pfdcmd.edge.httpheaders import guard, preflight
+from pfdcmd.edge.http.door import Door, parse_origins
+from pfdcmd.edge.http.headers import guard, preflight
 from pfdcmd.errors import NotAuthenticated, OriginRefused, TooManyAttempts
 
 OURS, THEIRS = "https://viewer.example.org", "https://evil.example.org"

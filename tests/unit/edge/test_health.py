@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pfdcmd.edge.health import Readiness, directory_check, listeners_check, respond_alive
+from pfdcmd.edge.http.health import Readiness, directory_check, listeners_check, respond_alive
 from pfdcmd.edge.runfile import Run
 from pfdcmd.errors import StorageFault
 

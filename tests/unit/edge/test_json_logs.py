@@ -8,8 +8,7 @@ import threading
 
 import pytest
 
-from pfdcmd.edge.logs import JsonFormatter, LineFormatter
-from pfdcmd.edge.requestid import (
+from pfdcmd.edge.http.requestid import (
     MAX_CHARACTERS,
     begin_request,
     current_request_id,
@@ -17,6 +16,7 @@ from pfdcmd.edge.requestid import (
     part_of,
     set_request_id,
 )
+from pfdcmd.edge.logs import JsonFormatter, LineFormatter
 
 
 class Request(dict):

@@ -1,6 +1,6 @@
 """What a worker said last, fit to be shown."""
 
-from pfdcmd.edge.lastwords import last_lines, last_words
+from pfdcmd.edge.listeners.lastwords import last_lines, last_words
 
 
 def test_the_last_lines_in_their_order_without_the_empty_ones(tmp_path):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pfdcmd.edge.ledger import FILE_NAME, SqliteLedger
-from pfdcmd.edge.standings import find_standing
+from pfdcmd.edge.retrieve.ledger import FILE_NAME, SqliteLedger
+from pfdcmd.edge.retrieve.standings import find_standing
 from pfdcmd.errors import StorageFault
 from pfdcmd.retrieve.estimate import Rates
 from pfdcmd.retrieve.job import Job, JobState, RetrieveRequest, SeriesProgress
@@ -176,7 +176,7 @@ def test_a_directory_that_has_not_changed_is_not_read_again(site, monkeypatch):
         site.file(1, 2)
         site.settle()
         await ledger.look(SERIES, [str(site.directory)])
-        monkeypatch.setattr("pfdcmd.edge.ledgerfacts.read_series_directory", None)
+        monkeypatch.setattr("pfdcmd.edge.retrieve.ledgerfacts.read_series_directory", None)
         return await find_standing(ledger, site.maps, SERIES)
 
     standing = in_ledger(site, work)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pfdcmd.edge.listenerevents import ListenerEvents
+from pfdcmd.edge.listeners.events import ListenerEvents
 from pfdcmd.events.hub import EventHub
 
 A = {"state": "RUNNING", "images": 1}

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pfdcmd.edge.pacswork import Progress, Stream, perform
+from pfdcmd.edge.pacs.work import Progress, Stream, perform
 from pfdcmd.errors import PacsFault, PeerFailed, PeerTimeout
 from pfdcmd.pacs.outcome import MoveCounts
 
@@ -154,7 +154,7 @@ def test_whoever_is_cancelled_has_the_pacs_told_first_where_that_helps(link, can
 
 
 def test_a_pacs_that_does_not_listen_is_stopped(monkeypatch):
-    monkeypatch.setattr("pfdcmd.edge.pacswork.CANCEL_SECONDS", 0.01)
+    monkeypatch.setattr("pfdcmd.edge.pacs.work.CANCEL_SECONDS", 0.01)
 
     async def check():
         link = FakeLink(listens=False)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from supervisor import events
 
-from pfdcmd.edge.socketkeeper import make_keeper
+from pfdcmd.edge.listeners.socketkeeper import make_keeper
 
 HOST = "127.0.0.1"
 

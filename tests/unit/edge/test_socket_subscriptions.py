@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pfdcmd.edge.socketsubscriptions import MAX_SUBSCRIPTIONS, Subscriptions
+from pfdcmd.edge.http.socketsubscriptions import MAX_SUBSCRIPTIONS, Subscriptions
 from pfdcmd.errors import JobNotFound, MessageFault, ParameterFault
 from pfdcmd.events.hub import EventHub
 

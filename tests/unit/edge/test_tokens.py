@@ -4,9 +4,9 @@ import os
 import pytest
 
 from pfdcmd.actions.caller import Right
-from pfdcmd.edge.attempts import Attempts
-from pfdcmd.edge.tokenfile import make_token, parse_tokens
-from pfdcmd.edge.tokens import MAX_BYTES, Tokens
+from pfdcmd.edge.http.attempts import Attempts
+from pfdcmd.edge.http.tokenfile import make_token, parse_tokens
+from pfdcmd.edge.http.tokens import MAX_BYTES, Tokens
 from pfdcmd.errors import ParameterFault
 
 PLAIN = "a-token-as-it-is-sent"

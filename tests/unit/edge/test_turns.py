@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pfdcmd.edge.turns import Turns
+from pfdcmd.edge.pacs.turns import Turns
 
 
 async def _settle():

@@ -1,0 +1,1 @@
+"""The HTTP port: connections, the door, both dialects, WebSockets, health."""

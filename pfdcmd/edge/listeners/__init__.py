@@ -1,0 +1,1 @@
+"""The storage listeners: their files, their supervisord, and what is live of them."""

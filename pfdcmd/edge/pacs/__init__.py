@@ -1,0 +1,1 @@
+"""PACSs over the network: associations, queries, retrieves, their examination."""

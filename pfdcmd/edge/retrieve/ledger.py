@@ -1,0 +1,118 @@
+"""The ledger in SQLite: implements retrieve.ledger.Ledger. Its file is one that can be made again from the others."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pfdcmd.edge.retrieve import ledgerfacts, ledgerjobs, receipts
+from pfdcmd.edge.retrieve.ledgerfile import LedgerFile
+from pfdcmd.errors import StorageFault
+from pfdcmd.retrieve.estimate import Rates
+from pfdcmd.retrieve.job import Job
+from pfdcmd.retrieve.ledger import DirectoryRecord, SeriesRecord
+
+FILE_NAME = "ledger.sqlite3"
+
+
+class SqliteLedger:
+    """See retrieve.ledger.Ledger for what the methods do."""
+
+    def __init__(self, state_directory: Path) -> None:
+        self._file = LedgerFile(state_directory / FILE_NAME)
+        self._receipts = state_directory / receipts.DIRECTORY
+
+    async def open(self) -> bool:
+        """Make it ready. Returns: whether it is new, and so knows nothing of what is on disk. Raises: StorageFault."""
+        await self._file.open()
+        return self._file.is_new
+
+    def close(self) -> None:
+        """Write what is waiting, and close the file."""
+        self._file.close()
+
+    async def catch_up(self) -> frozenset[str]:
+        if not await self._file.read(lambda db: receipts.has_news(db, self._receipts)):
+            return frozenset()
+        return await self._file.write(self._catch_up)
+
+    async def forget_receipts(self) -> None:
+        """Remove the receipts files that have been read and that nobody appends to."""
+        finished = receipts.finished_files(self._receipts)
+        if finished:
+            await self._file.write(self._catch_up)
+            await self._file.write(lambda db: receipts.forget_files(db, finished))
+
+    async def look(self, series: str, directories: Collection[str]) -> Sequence[DirectoryRecord]:
+        def look(db: sqlite3.Connection) -> Sequence[DirectoryRecord]:
+            # First what is noted already: a receipt read later must not bring back what is seen to be gone.
+            self._catch_up(db)
+            return ledgerfacts.look(db, series, directories)
+
+        return await self._file.write(look)
+
+    async def looked_at(self, series: str, directory: str) -> DirectoryRecord:
+        """What the directory holds, from what is noted when nothing has changed in it since."""
+        noted = await self._file.read(lambda db: ledgerfacts.is_as_looked_at(db, series, directory))
+        if noted is not None:
+            return noted
+        for found in await self.look(series, [directory]):
+            if found.path == directory:
+                return found
+        raise StorageFault("The series directory belongs to another series.")
+
+    async def record(self, series: str) -> SeriesRecord | None:
+        return await self._file.read(lambda db: ledgerfacts.record(db, series))
+
+    async def present(self, series: str) -> frozenset[str]:
+        return await self._file.read(lambda db: ledgerfacts.present(db, series))
+
+    async def troubles(self, series: str) -> Mapping[str, str]:
+        return await self._file.read(lambda db: ledgerfacts.troubles(db, series))
+
+    async def series_of_study(self, study: str) -> Sequence[str]:
+        return await self._file.read(lambda db: ledgerfacts.series_of_study(db, study))
+
+    async def note_listed(self, study: str, series: str, instances: Collection[str]) -> None:
+        await self._file.write(lambda db: ledgerfacts.note_listed(db, study, series, instances))
+
+    async def note_counts(self, study: str, series: str, *, counted: int | None, moved: int | None) -> None:
+        await self._file.write(lambda db: ledgerfacts.note_counts(db, study, series, counted, moved))
+
+    async def knows_destination(self, title: str) -> bool:
+        return await self._file.read(lambda db: ledgerfacts.knows_destination(db, title))
+
+    async def note_destination(self, title: str) -> None:
+        await self._file.write(lambda db: ledgerfacts.note_destination(db, title))
+
+    async def save_job(self, job: Job) -> None:
+        await self._file.write(lambda db: ledgerjobs.save_job(db, job), is_durable=True)
+
+    async def job(self, job_id: str) -> Job | None:
+        return await self._file.read(lambda db: ledgerjobs.job(db, job_id))
+
+    async def jobs(self, limit: int) -> Sequence[Job]:
+        return await self._file.read(lambda db: ledgerjobs.jobs(db, limit))
+
+    async def open_jobs(self) -> Sequence[Job]:
+        return await self._file.read(ledgerjobs.open_jobs)
+
+    async def job_of_series(self, series: str) -> tuple[str, bool] | None:
+        return await self._file.read(lambda db: ledgerjobs.job_of_series(db, series))
+
+    async def unsolicited(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        return await self._file.read(lambda db: ledgerfacts.unsolicited(db, limit))
+
+    async def note_rate(self, pacs: str, rates: Rates) -> None:
+        await self._file.write(lambda db: ledgerjobs.note_rate(db, pacs, rates))
+
+    async def rates(self, pacs: str) -> Rates:
+        return await self._file.read(lambda db: ledgerjobs.rates(db, pacs))
+
+    def _catch_up(self, db: sqlite3.Connection) -> frozenset[str]:
+        with suppress(FileNotFoundError):
+            return receipts.read_receipts(db, self._receipts, ledgerfacts.add_receipt)
+        return frozenset()

@@ -1,0 +1,229 @@
+"""What the ledger knows of series and instances, as statements on an open transaction (see ledgerschema)."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pfdcmd.edge.retrieve.seriesdirectory import is_receiving, modified_ns, read_series_directory
+from pfdcmd.retrieve.ledger import DirectoryRecord, SeriesRecord
+from pfdcmd.retrieve.receipt import Receipt
+
+# While images arrive the receipts tell of them; looking at the disk as well is for those without receipts.
+_LOOK_AGAIN_SECONDS = 2.0
+_MAX_TROUBLES = 100_000
+_MAX_UNSOLICITED = 100_000
+# A receipt may be read after its job has ended, and images may follow the PACS's last word.
+_AFTERWARDS_SECONDS = 60.0
+_GONE = -1
+
+
+def series_id(connection: sqlite3.Connection, uid: str, study: str) -> int:
+    """The row of a series, made when it is new; a study that was not known is noted."""
+    row = connection.execute("SELECT id, study FROM series WHERE uid = ?", (uid,)).fetchone()
+    if row is None:
+        return int(connection.execute("INSERT INTO series (uid, study) VALUES (?, ?)", (uid, study)).lastrowid or 0)
+    if study and not row[1]:
+        connection.execute("UPDATE series SET study = ? WHERE id = ?", (study, row[0]))
+    return int(row[0])
+
+
+def add_receipt(connection: sqlite3.Connection, receipt: Receipt) -> None:
+    """Note one event of a listener."""
+    if receipt.called:
+        note_destination(connection, receipt.called)
+    if not receipt.is_on_disk:
+        _add_trouble(connection, receipt)
+        return
+    series = series_id(connection, receipt.series, receipt.study)
+    directory = _directory_id(connection, receipt.directory, series)
+    key = (series, receipt.instance)
+    known = connection.execute("SELECT directory FROM instance WHERE series = ? AND uid = ?", key).fetchone()
+    if known is None:
+        connection.execute(
+            "INSERT INTO instance (series, uid, directory, size_bytes) VALUES (?, ?, ?, ?)",
+            (*key, directory, receipt.size_bytes),
+        )
+    elif not known[0]:
+        connection.execute(
+            "UPDATE instance SET directory = ?, size_bytes = ? WHERE series = ? AND uid = ?",
+            (directory, receipt.size_bytes, *key),
+        )
+    if known is None or not known[0]:
+        # What was seen of the directory holds no more: it may have been taken away before, and be again since.
+        connection.execute("UPDATE directory SET files = files + 1, mtime_ns = 0 WHERE id = ?", (directory,))
+    connection.execute("DELETE FROM trouble WHERE series = ? AND instance = ?", (receipt.series, receipt.instance))
+    if receipt.event == "filed" and not _was_asked_for(connection, receipt):
+        _add_unsolicited(connection, receipt)
+
+
+def look(connection: sqlite3.Connection, uid: str, directories: Collection[str]) -> list[DirectoryRecord]:
+    """Compare the series' directories with the disk where they have changed. Raises: OSError."""
+    series = series_id(connection, uid, "")
+    for path in directories:
+        _directory_id(connection, path, series)
+    pending = _directories(connection, series)
+    while pending:
+        number, path, recorded_ns, looked = pending.pop()
+        modified = modified_ns(path)
+        if recorded_ns == (_GONE if modified is None else modified):
+            continue
+        if modified is not None and is_receiving(path) and 0 <= time.time() - looked < _LOOK_AGAIN_SECONDS:
+            continue
+        if _read_again(connection, series, number, path):
+            # What is gone from here may be in another directory that holds the series as well.
+            pending = [(n, p, 0, 0.0) for n, p, _, _ in _directories(connection, series) if n != number and pending]
+    rows = connection.execute("SELECT path, files FROM directory WHERE series = ?", (series,))
+    return [DirectoryRecord(path, files) for path, files in rows]
+
+
+def is_as_looked_at(connection: sqlite3.Connection, uid: str, directory: str) -> DirectoryRecord | None:
+    """What is noted of the directory when nothing has changed in it since; None when it must be looked at."""
+    row = connection.execute(
+        "SELECT mtime_ns, files FROM directory JOIN series ON series.id = directory.series"
+        " WHERE path = ? AND series.uid = ?",
+        (directory, uid),
+    ).fetchone()
+    return DirectoryRecord(directory, row[1]) if row is not None and row[0] == modified_ns(directory) else None
+
+
+def record(connection: sqlite3.Connection, uid: str) -> SeriesRecord | None:
+    row = connection.execute(
+        "SELECT study, is_listed, listed, listed_present, counted, moved, present, size_bytes FROM series"
+        " WHERE uid = ?",
+        (uid,),
+    ).fetchone()
+    if row is None:
+        return None
+    study, is_listed, listed, listed_present, counted, moved, present, size_bytes = row
+    return SeriesRecord(uid, study, listed if is_listed else None, listed_present, counted, moved, present, size_bytes)
+
+
+def present(connection: sqlite3.Connection, uid: str) -> frozenset[str]:
+    rows = connection.execute(
+        "SELECT uid FROM instance WHERE series = (SELECT id FROM series WHERE uid = ?) AND directory != 0", (uid,)
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def troubles(connection: sqlite3.Connection, uid: str) -> dict[str, str]:
+    return dict(connection.execute("SELECT instance, reason FROM trouble WHERE series = ?", (uid,)))
+
+
+def series_of_study(connection: sqlite3.Connection, study: str) -> list[str]:
+    rows = connection.execute("SELECT uid FROM series WHERE study = ? AND present ORDER BY uid", (study,))
+    return [row[0] for row in rows]
+
+
+def note_listed(connection: sqlite3.Connection, study: str, uid: str, instances: Collection[str]) -> None:
+    series = series_id(connection, uid, study)
+    rows = connection.execute("SELECT uid FROM instance WHERE series = ? AND is_listed", (series,))
+    before = {row[0] for row in rows}
+    now = set(instances)
+    connection.executemany(
+        "UPDATE instance SET is_listed = 0 WHERE series = ? AND uid = ?", [(series, each) for each in before - now]
+    )
+    connection.executemany(
+        "INSERT INTO instance (series, uid, is_listed) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET is_listed = 1",
+        [(series, each) for each in now - before],
+    )
+    connection.execute("UPDATE series SET is_listed = 1 WHERE id = ?", (series,))
+
+
+def note_counts(connection: sqlite3.Connection, study: str, uid: str, counted: int | None, moved: int | None) -> None:
+    connection.execute(
+        "UPDATE series SET counted = coalesce(?, counted), moved = coalesce(?, moved) WHERE id = ?",
+        (counted, moved, series_id(connection, uid, study)),
+    )
+
+
+def knows_destination(connection: sqlite3.Connection, title: str) -> bool:
+    query = "SELECT NOT EXISTS (SELECT 1 FROM destination) OR EXISTS (SELECT 1 FROM destination WHERE title = ?)"
+    return bool(connection.execute(query, (title,)).fetchone()[0])
+
+
+def note_destination(connection: sqlite3.Connection, title: str) -> None:
+    connection.execute("INSERT OR IGNORE INTO destination VALUES (?)", (title,))
+
+
+def unsolicited(connection: sqlite3.Connection, limit: int) -> Sequence[Mapping[str, Any]]:
+    rows = connection.execute(
+        "SELECT series, study, images, first, last, calling, directory FROM unsolicited ORDER BY last DESC LIMIT ?",
+        (limit,),
+    )
+    names = ("series", "study", "images", "first", "last", "calling", "directory")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _read_again(connection: sqlite3.Connection, series: int, directory: int, path: str) -> bool:
+    """Note what is in the directory now. Returns: whether anything is gone from it."""
+    rows = connection.execute("SELECT uid, directory FROM instance WHERE series = ? AND directory != 0", (series,))
+    here = dict(rows.fetchall())
+    content = read_series_directory(path, frozenset(here))
+    gone = [uid for uid, where in here.items() if where == directory and uid not in content.instances]
+    connection.executemany(
+        "UPDATE instance SET directory = 0 WHERE series = ? AND uid = ?", [(series, uid) for uid in gone]
+    )
+    connection.executemany(
+        "INSERT INTO instance (series, uid, directory, size_bytes) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET directory = excluded.directory, size_bytes = excluded.size_bytes",
+        [(series, uid, directory, size) for uid, size in content.instances.items() if uid not in here],
+    )
+    mtime_ns = _GONE if modified_ns(path) is None else content.mtime_ns
+    connection.execute(
+        "UPDATE directory SET mtime_ns = ?, files = ?, looked = ? WHERE id = ?",
+        (mtime_ns, content.files, time.time(), directory),
+    )
+    return bool(gone)
+
+
+def _directories(connection: sqlite3.Connection, series: int) -> list[tuple[int, str, int, float]]:
+    return connection.execute("SELECT id, path, mtime_ns, looked FROM directory WHERE series = ?", (series,)).fetchall()
+
+
+def _directory_id(connection: sqlite3.Connection, path: str, series: int) -> int:
+    row = connection.execute("SELECT id FROM directory WHERE path = ?", (path,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    made = connection.execute("INSERT INTO directory (path, series) VALUES (?, ?)", (path, series))
+    return int(made.lastrowid or 0)
+
+
+def _add_trouble(connection: sqlite3.Connection, receipt: Receipt) -> None:
+    text = receipt.reason or f"status 0x{receipt.status & 0xFFFF:04X}"
+    reason = f"{receipt.event}, {text.rstrip('.')}"
+    connection.execute(
+        "INSERT OR REPLACE INTO trouble VALUES (?, ?, ?, ?)", (receipt.series, receipt.instance, reason, receipt.time)
+    )
+    connection.execute(
+        "DELETE FROM trouble WHERE (SELECT count(*) FROM trouble) > ? AND time < ?",
+        (_MAX_TROUBLES, receipt.time - _AFTERWARDS_SECONDS),
+    )
+
+
+def _was_asked_for(connection: sqlite3.Connection, receipt: Receipt) -> bool:
+    """Whether a job that was under way asked for the series, or, of an image sent for a C-MOVE, for the study."""
+    window = (receipt.time, receipt.time - _AFTERWARDS_SECONDS)
+    query = (
+        "SELECT 1 FROM job_series JOIN job ON job.id = job_series.job"
+        " WHERE job_series.series = ? AND created <= ? AND (ended IS NULL OR ended >= ?)"
+    )
+    if connection.execute(query, (receipt.series, *window)).fetchone():
+        return True
+    query = "SELECT 1 FROM job WHERE study = ? AND created <= ? AND (ended IS NULL OR ended >= ?)"
+    is_moved = bool(receipt.originator and receipt.study)
+    return is_moved and connection.execute(query, (receipt.study, *window)).fetchone() is not None
+
+
+def _add_unsolicited(connection: sqlite3.Connection, receipt: Receipt) -> None:
+    connection.execute(
+        "INSERT INTO unsolicited VALUES (?, ?, 1, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " images = images + 1, last = excluded.last, calling = excluded.calling",
+        (receipt.series, receipt.study, receipt.time, receipt.time, receipt.calling, receipt.directory),
+    )
+    connection.execute(
+        "DELETE FROM unsolicited WHERE (SELECT count(*) FROM unsolicited) > ? AND last < ?",
+        (_MAX_UNSOLICITED, receipt.time),
+    )
