@@ -10,6 +10,7 @@ from typing import Any
 
 from pfdcmd.errors import ParameterFault, PeerConfigurationFault
 from pfdcmd.pacs.peer import Peer, parse_peer
+from pfdcmd.retrieve.policy import MAX_ASSOCIATIONS, parse_policy
 from pfdcmd.tree.path import format_path
 from pfdcmd.tree.store import Tree
 
@@ -32,11 +33,12 @@ def list_peers(tree: Tree) -> list[dict[str, Any]]:
 def put_peer(name: str, entry: Mapping[str, Any], tree: Tree) -> None:
     """Set the entry in place of one of that name.
 
-    Raises: PeerConfigurationFault: no query could use it. TreeFault, TreeTooLarge: the tree cannot hold it.
+    Raises: ParameterFault: the name has a /. PeerConfigurationFault: a query or a retrieve could not use it.
+            TreeFault, TreeTooLarge: the tree cannot hold it.
     """
     if "/" in name:
         raise ParameterFault("The name of a PACS has no / in it.", parameter="pacs")
-    parse_peer(entry)
+    _check(entry)
     tree.set(format_path((ENTRIES, name)), entry)
 
 
@@ -52,10 +54,16 @@ def _entries(tree: Tree) -> Mapping[str, Any]:
     return entries if isinstance(entries, Mapping) else {}
 
 
+def _check(entry: object) -> None:
+    """Raises: PeerConfigurationFault: a query, or a retrieve by its policy, would refuse the entry."""
+    parse_peer(entry)
+    parse_policy(entry, MAX_ASSOCIATIONS)
+
+
 def _listed(name: str, entry: object) -> dict[str, Any]:
     fault = ""
     try:
-        parse_peer(entry)
+        _check(entry)
     except PeerConfigurationFault as refusal:
         fault = refusal.message
     facts = entry if isinstance(entry, Mapping) else {}

@@ -33,7 +33,7 @@ _MOST_KEYS = 256
 
 Params = Mapping[str, Any]
 
-# What an entry may have besides, as pacs.peer and pacs.peertls read it.
+# What an entry may have besides, as pacs.peer, pacs.peertls and retrieve.policy read it.
 _MORE: Mapping[str, Schema] = {
     "tls": {"type": ["boolean", "string"], "description": "whether to speak TLS"},
     "tlsCA": {"type": "string", "description": "a file of certificates (PEM) that the PACS's must lead to"},
@@ -42,6 +42,8 @@ _MORE: Mapping[str, Schema] = {
     "tlsCheckHost": {"type": ["boolean", "string"], "description": "whether the PACS's certificate must name its host"},
     "retrieveBy": {"enum": ["move", "get"], "description": "how images are retrieved: by C-MOVE or by C-GET"},
     "maxAssociations": {"type": ["integer", "string"], "description": "how many associations it takes from us at once"},
+    "imagesPerSecond": {"type": ["number", "string"], "description": "the most images a second that retrieves ask for"},
+    "quietHours": {"type": "string", "description": "HH:MM-HH:MM, local time, in which no retrieve begins"},
 }
 _ENTRY = record_schema(
     {"pacs": TEXT, "host": TEXT, "port": TEXT, "aec": TEXT, "aet": TEXT, "aet_listener": TEXT, "fault": TEXT},

@@ -58,12 +58,34 @@ def test_adding_again_leaves_nothing_of_what_was_there():
 
 @pytest.mark.parametrize(
     ("change", "code"),
-    [({"pacs": "a/b"}, -32602), ({"port": 0}, 201), ({"aec": "\\"}, 201), ({"host": "a b"}, 201), ({"tls": "?"}, 201)],
+    [
+        ({"pacs": "a/b"}, -32602),
+        ({"port": 0}, 201),
+        ({"aec": "\\"}, 201),
+        ({"host": "a b"}, 201),
+        ({"tls": "?"}, 201),
+        ({"imagesPerSecond": 0}, 201),
+        ({"quietHours": "22-6"}, 201),
+    ],
 )
 def test_an_entry_that_no_query_could_use_is_refused(change, code):
     rpc, context = make()
     assert call(rpc, "pacs.add", ADDED | change)["error"]["code"] == code
     assert dict(context.tree.get("/PACS")) == {}
+
+
+def test_how_fast_and_when_a_pacs_is_asked_for_images_is_kept_in_its_entry():
+    rpc, context = make()
+    limits = {"imagesPerSecond": 2.5, "quietHours": "22:00-06:00"}
+    assert call(rpc, "pacs.add", ADDED | limits)["result"] == LISTED
+    assert limits.items() <= context.tree.get("/PACS/orthanc").items()
+
+
+def test_an_entry_that_only_a_retrieve_could_not_use_is_listed_with_the_reason():
+    rpc, context = make()
+    context.tree.set("/PACS/odd", {"serverIP": "a", "serverPort": "104", "aec": "A", "aet": "B", "quietHours": "x"})
+    (odd,) = call(rpc, "pacs.list")["result"]
+    assert "quietHours" in odd["fault"]
 
 
 def test_an_unusable_entry_is_listed_with_the_reason():
