@@ -139,7 +139,7 @@ class Connection:
                 case StoreEnded():
                     self._association.respond(self._intake.end())
                 case Echoed():
-                    self.tally.echoes += 1
+                    _LOG.debug("%s: C-ECHO answered", self._peer)
                 case Refused(command, status):
                     self._intake.refuse(command, status)
                 case Opened(called_ae, calling_ae):

@@ -33,7 +33,6 @@ class Tally:
     images: int = 0
     size_bytes: int = 0
     refused_by: Counter[str] = field(default_factory=Counter)
-    echoes: int = 0
     outcome: str = "connection lost"
     cut_off: CutOff | None = None
 

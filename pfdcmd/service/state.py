@@ -24,9 +24,6 @@ class WorkerState(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-SERVING = frozenset({WorkerState.STARTING, WorkerState.RUNNING})
-"""There is a process, and nobody has asked it to end."""
-
 ENDED = frozenset({WorkerState.STOPPED, WorkerState.EXITED, WorkerState.FATAL})
 """There is no process, and the supervisor will not start one by itself."""
 

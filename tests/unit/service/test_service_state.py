@@ -1,6 +1,6 @@
 """The supervisor's process records."""
 
-from pfdcmd.service.state import ENDED, FAILED, REMOVABLE, SERVING, WorkerState, parse_workers
+from pfdcmd.service.state import ENDED, FAILED, REMOVABLE, WorkerState, parse_workers
 
 INFO = {
     "group": "a-104",
@@ -22,7 +22,7 @@ def test_a_state_of_a_later_supervisor_is_unknown():
     assert parse_workers([INFO | {"statename": "PAUSED"}])[0].state is WorkerState.UNKNOWN
 
 
-def test_no_state_both_serves_and_has_ended():
-    assert not SERVING & (ENDED | FAILED)
-    assert WorkerState.STOPPING not in SERVING | ENDED
+def test_no_state_in_which_there_may_be_a_process_is_ended_or_failed():
+    assert not {WorkerState.STARTING, WorkerState.RUNNING} & (ENDED | FAILED)
+    assert WorkerState.STOPPING not in ENDED
     assert ENDED <= REMOVABLE
