@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _replay(arguments: list[str]) -> int:
     # A worker has no use for it.
-    from listener import replaycli  # noqa: PLC0415
+    from listener import replaycli  # noqa: PLC0415 - see above
 
     return replaycli.main(arguments)
 
@@ -119,7 +119,7 @@ def _open_tls(config: Config) -> TlsDoor | None:
     if not config.tls_certificate:
         return None
     # Not without need: OpenSSL takes 4 MB.
-    from listener.tls import TlsDoor  # noqa: PLC0415
+    from listener.tls import TlsDoor  # noqa: PLC0415 - see above
 
     return TlsDoor(config)
 

@@ -184,7 +184,7 @@ class Server:
             if self._tls is not None and not self._secure(self._tls, opened, peer):
                 return
             # Not before the first peer: what negotiates and reads images takes 20 MB and a quarter of a second.
-            from listener.connection import Connection  # noqa: PLC0415
+            from listener.connection import Connection  # noqa: PLC0415 - see above
 
             connection = Connection(
                 opened.socket, peer, self._storage, opened.refusal, is_encrypted=self._tls is not None

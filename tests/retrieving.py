@@ -46,7 +46,7 @@ async def jobs_of(
         settings,
         tree,
         PacsNet(settings),
-        NoListing(),  # type: ignore[arg-type]
+        NoListing(),  # type: ignore[arg-type]  # a stand-in
         SqliteLedger(root / "state"),
         lambda topic, data: heard.append((topic, data)),
         datetime.now,

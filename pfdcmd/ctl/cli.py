@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns: the exit status, as EXITS explains it."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # suppressed above
     try:
         return _status(cli.main(arguments, prog_name=PROGRAM, standalone_mode=False))
     except Problem as problem:

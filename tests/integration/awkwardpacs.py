@@ -174,7 +174,7 @@ def peer_at(port: int) -> Peer:
 
 def _keys(identifier: Dataset) -> dict[str, str]:
     """The identifier as it came: pydicom would warn of what is not valid."""
-    raw = {keyword_for_tag(tag): identifier.get_item(tag).value for tag in identifier.keys()}  # noqa: SIM118
+    raw = {keyword_for_tag(tag): identifier.get_item(tag).value for tag in identifier.keys()}  # noqa: SIM118 - a Dataset iterates over elements
     return {
         keyword: (value or b"").decode().rstrip(" \0") if isinstance(value, bytes | None) else str(value)
         for keyword, value in raw.items()

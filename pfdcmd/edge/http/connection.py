@@ -48,7 +48,7 @@ class Connection(web.RequestHandler):
             keepalive_timeout=idle_seconds,
             lingering_time=_LINGER_SECONDS,
             auto_decompress=False,
-            access_log=None,  # type: ignore[arg-type]
+            access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to have none
         )
         self._open_connections = open_connections
         self._broken = broken

@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made as it is loaded
 
 _CALLING_AE = "PFDCM"
 

@@ -19,7 +19,7 @@ from supervisor.datatypes import SocketConfig
 Address = tuple[str, int]
 
 
-class _KeptSocketConfig(SocketConfig):  # type: ignore[misc]
+class _KeptSocketConfig(SocketConfig):  # type: ignore[misc]  # supervisor has no types
     """Where supervisord would open a socket of its own, a duplicate of one that is open."""
 
     def __init__(self, kept: socket.socket, address: Address, backlog: int) -> None:

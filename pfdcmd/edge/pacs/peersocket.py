@@ -56,7 +56,7 @@ class PromptSocket(socket.socket):
     failure: OSError | None = None
     is_connected = False
 
-    def connect(self, address: tuple[object, ...]) -> None:  # type: ignore[override]
+    def connect(self, address: tuple[object, ...]) -> None:  # type: ignore[override]  # typeshed's Any
         """As socket.connect; `failure` keeps the error, which pynetdicom only logs."""
         self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
@@ -71,7 +71,7 @@ class PromptSocket(socket.socket):
         _acknowledge_at_once(self)
         return super().recv(bufsize, flags)
 
-    def send(self, data: bytes, flags: int = 0, /) -> int:  # type: ignore[override]
+    def send(self, data: bytes, flags: int = 0, /) -> int:  # type: ignore[override]  # typeshed's buffer
         count = super().send(data, flags)
         # Sending takes a connection back to delayed acknowledgements, and the answer may come before the next recv.
         _acknowledge_at_once(self)
@@ -196,7 +196,7 @@ class PeerEntity(ApplicationEntity):
         self.wire = wire
         self.opened: PeerSocket | None = None
 
-    def _create_socket(self, assoc: Association, address: AddressInformation, tls_args: object) -> PeerSocket:  # noqa: ARG002
+    def _create_socket(self, assoc: Association, address: AddressInformation, _tls_args: object) -> PeerSocket:
         assoc.dimse = ResponsesOnly(assoc)
         self.opened = PeerSocket(assoc, address, self.wire)
         return self.opened

@@ -202,7 +202,7 @@ class JobRun:
             _log.error("the job %s could not be noted: %s", self.job.id, fault.cause or fault.message)
 
     def _set(self, **changes: object) -> None:
-        self.job = replace(self.job, **changes)  # type: ignore[arg-type]
+        self.job = replace(self.job, **changes)  # type: ignore[arg-type]  # mypy knows no fields by name
         self._changed(self.job)
 
 
