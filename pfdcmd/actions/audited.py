@@ -74,7 +74,11 @@ def audited_params(method: str, params: Mapping[str, Any], context: Context) -> 
     if "pacs" in params:
         details |= _pacs({"PACS": params["pacs"]}, context)
     uids = [
-        uid for key in ("study", "series") for value in _listed(params.get(key)) if (uid := _uid(value)) is not None
+        uid
+        for key in ("study", "series")
+        if key in params
+        for value in _listed(params[key])
+        if (uid := _uid(value)) is not None
     ]
     keys = params.get("keys")
     if isinstance(keys, Mapping):
@@ -128,7 +132,7 @@ def _pacs(meta: Meta, context: Context) -> dict[str, Any]:
 def _keys(meta: Meta) -> dict[str, Any]:
     """The keywords that were asked by, and the UIDs among their values."""
     on = _mapping(meta, "on")
-    uids = sorted({uid for key in _UID_KEYS if (uid := _uid(on.get(key))) is not None})
+    uids = sorted({uid for key in _UID_KEYS if key in on and (uid := _uid(on[key])) is not None})
     keywords = sorted(key for key in on if key in RETURN_KEYS or key in _UID_KEYS)
     return {**({"keys": keywords} if keywords else {}), **({"uids": uids} if uids else {})}
 

@@ -28,7 +28,7 @@ def check_params(method: Method, given: Mapping[str, Any] | list[Any]) -> Mappin
     Raises: ParameterFault: naming the parameter and what it must be; the value itself is never repeated.
     """
     params = given if isinstance(given, Mapping) else _by_name(method, given)
-    if not method.validator.is_valid(params):
+    if not method.is_certainly_valid(params) and not method.validator.is_valid(params):
         error = best_match(method.validator.iter_errors(params))
         raise _fault(method, error, params)
     return params

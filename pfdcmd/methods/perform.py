@@ -15,7 +15,7 @@ from typing import Any
 from jsonrpcserver.request import Request
 from jsonrpcserver.response import ErrorResponse
 
-from pfdcmd.actions.audited import DONE, Entry, audited, audited_params
+from pfdcmd.actions.audited import DONE, UNHEARD, Entry, audited, audited_params
 from pfdcmd.actions.caller import Caller, Right
 from pfdcmd.actions.context import Context
 from pfdcmd.dispatch import attempt, internal_fault, log_cause
@@ -133,7 +133,8 @@ class Rpc:
             needed, given = method.right.name.lower(), caller.right.name.lower()
             raise AccessRefused(f"{method.name} needs the right {needed}; this token has {given}.")
         params = check_params(method, request.params)
-        entry.details |= _audited(method, params, self._context)
+        if method.name not in UNHEARD:
+            entry.details |= _audited(method, params, self._context)
         version = self._context.tree.version
         try:
             result = await method.run(params, self._context, caller)
