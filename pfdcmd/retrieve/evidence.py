@@ -33,10 +33,8 @@ class SeriesEvidence:
 
     @property
     def expected(self) -> int | None:
-        """What is listed, when it is as many as are counted; else the greatest number given, None when none was."""
-        if self.listed is not None and len(self.listed) == self.counted:
-            return self.counted
-        return max((number for number in self.numbers.values()), default=None)
+        """As count_expected."""
+        return count_expected(self.numbers.get("lists"), self.counted, self.moved)
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -53,6 +51,16 @@ class SeriesEvidence:
     def missing_count(self) -> int:
         """Those that cannot be named are missing too: the PACS counts more than it lists."""
         return max(len(self.missing), (self.expected or 0) - len(self.present))
+
+
+def count_expected(listed: int | None, counted: int | None, moved: int | None) -> int | None:
+    """How many images a series must have here, of the numbers in SeriesEvidence, each None when not known.
+
+    Returns: listed, when it is as many as are counted; else the greatest number given, None when none was.
+    """
+    if listed is not None and listed == counted:
+        return listed
+    return max((number for number in (listed, counted, moved) if number is not None), default=None)
 
 
 def sub_operations(outcome: MoveOutcome) -> int | None:

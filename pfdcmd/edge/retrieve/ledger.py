@@ -1,4 +1,8 @@
-"""The ledger in SQLite: implements retrieve.ledger.Ledger. Its file is one that can be made again from the others."""
+"""The ledger: what is expected of every series, what is here, and the jobs, kept in SQLite.
+
+Its file is one that can be made again from the others. Several hosts may share a ledger some day: nothing outside of
+edge.retrieve.ledger* knows how it is kept.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ FILE_NAME = "ledger.sqlite3"
 
 
 class SqliteLedger:
-    """See retrieve.ledger.Ledger for what the methods do."""
+    """The open ledger. Every method raises StorageFault when it cannot be read or written."""
 
     def __init__(self, state_directory: Path) -> None:
         self._file = LedgerFile(state_directory / FILE_NAME)
@@ -35,6 +39,7 @@ class SqliteLedger:
         self._file.close()
 
     async def catch_up(self) -> frozenset[str]:
+        """Read the receipts that the listeners have written. Returns: the series that they are of."""
         if not await self._file.read(lambda db: receipts.has_news(db, self._receipts)):
             return frozenset()
         return await self._file.write(self._catch_up)
@@ -47,6 +52,8 @@ class SqliteLedger:
             await self._file.write(lambda db: receipts.forget_files(db, finished))
 
     async def look(self, series: str, directories: Collection[str]) -> Sequence[DirectoryRecord]:
+        """Compare these directories, and those known, with what is on disk, if it has changed since."""
+
         def look(db: sqlite3.Connection) -> Sequence[DirectoryRecord]:
             # First what is noted already: a receipt read later must not bring back what is seen to be gone.
             self._catch_up(db)
@@ -65,51 +72,67 @@ class SqliteLedger:
         raise StorageFault("The series directory belongs to another series.")
 
     async def record(self, series: str) -> SeriesRecord | None:
+        """The counts of one series."""
         return await self._file.read(lambda db: ledgerfacts.record(db, series))
 
     async def present(self, series: str) -> frozenset[str]:
+        """The instances on disk."""
         return await self._file.read(lambda db: ledgerfacts.present(db, series))
 
     async def troubles(self, series: str) -> Mapping[str, str]:
+        """instance -> why the listener did not file it; "" for one that it could not tell."""
         return await self._file.read(lambda db: ledgerfacts.troubles(db, series))
 
     async def series_of_study(self, study: str) -> Sequence[str]:
+        """The series of which anything is on disk."""
         return await self._file.read(lambda db: ledgerfacts.series_of_study(db, study))
 
     async def note_listed(self, study: str, series: str, instances: Collection[str]) -> None:
+        """What an IMAGE level C-FIND answered; it takes the place of what one answered before."""
         await self._file.write(lambda db: ledgerfacts.note_listed(db, study, series, instances))
 
     async def note_counts(self, study: str, series: str, *, counted: int | None, moved: int | None) -> None:
+        """What the PACS counts; None leaves what is noted."""
         await self._file.write(lambda db: ledgerfacts.note_counts(db, study, series, counted, moved))
 
     async def knows_destination(self, title: str) -> bool:
+        """Whether images called by this AE title have arrived here; true as long as none at all have."""
         return await self._file.read(lambda db: ledgerfacts.knows_destination(db, title))
 
     async def note_destination(self, title: str) -> None:
+        """Images for this AE title, or under another that the PACS calls us by, do arrive here."""
         await self._file.write(lambda db: ledgerfacts.note_destination(db, title))
 
     async def save_job(self, job: Job) -> None:
+        """Note the job as it stands; durable when this returns."""
         await self._file.write(lambda db: ledgerjobs.save_job(db, job), is_durable=True)
 
     async def job(self, job_id: str) -> Job | None:
+        """The job as noted."""
         return await self._file.read(lambda db: ledgerjobs.job(db, job_id))
 
     async def jobs(self, limit: int) -> Sequence[Job]:
+        """The latest ones, the newest first."""
         return await self._file.read(lambda db: ledgerjobs.jobs(db, limit))
 
     async def open_jobs(self) -> Sequence[Job]:
+        """Those that are not final, the oldest first."""
         return await self._file.read(ledgerjobs.open_jobs)
 
     async def job_of_series(self, series: str) -> tuple[str, bool] | None:
+        """The latest job that named the series, and whether it is final."""
         return await self._file.read(lambda db: ledgerjobs.job_of_series(db, series))
 
     async def unsolicited(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        """Series of which images arrived that no job had asked for, the latest first."""
         return await self._file.read(lambda db: ledgerfacts.unsolicited(db, limit))
 
     async def note_rate(self, pacs: str, rates: Rates) -> None:
+        """Add what a move has brought, and how long it took."""
         await self._file.write(lambda db: ledgerjobs.note_rate(db, pacs, rates))
 
     async def rates(self, pacs: str) -> Rates:
+        """The sum of what moves have brought."""
         return await self._file.read(lambda db: ledgerjobs.rates(db, pacs))
 
     def _catch_up(self, db: sqlite3.Connection) -> frozenset[str]:

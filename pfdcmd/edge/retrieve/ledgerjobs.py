@@ -1,4 +1,7 @@
-"""Jobs in the ledger, as statements on an open transaction (see ledgerschema)."""
+"""Jobs in the ledger, as statements on an open transaction (see ledgerschema).
+
+A function without words of its own does what the method of SqliteLedger says that is called like it.
+"""
 
 from __future__ import annotations
 
