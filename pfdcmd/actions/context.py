@@ -277,6 +277,11 @@ class HealthPort(Protocol):
 
 @dataclass(frozen=True)
 class Context:
+    """All that an action may ask or change: the settings, the tree, and a port for whatever is outside of both.
+
+    environ: the environment that pfdcm was started with; quit: has it end after the answer.
+    """
+
     settings: Settings
     tree: Tree
     pacs: PacsPort

@@ -114,21 +114,34 @@ def find(
         "ModalitiesInStudy" if level == "study" else "Modality": modality,
         "StudyDate": date,
     }
+    given = {key: value for key, value in matched.items() if value is not None} | dict(keys)
     columns = [*_COLUMNS[level], *(key for key, _ in keys if key not in _COLUMNS[level])]
     asked = dict.fromkeys((*columns, *_ALSO_ASKED.get(level, ())), "")
-    wanted = asked | {key: value for key, value in matched.items() if value is not None} | dict(keys)
     pacs = session.pacs(pacs)
     if output:
         _check_writable(Path(output))
-    matches = session.call("pacs.find", pacs=pacs, level=level.upper(), keys=wanted, limit=limit, seconds=PACS_SECONDS)
+    query = {"pacs": pacs, "level": level.upper(), "keys": asked | given, "limit": limit}
+    matches = session.call("pacs.find", **query, seconds=PACS_SECONDS)
+    _answer(session, form, columns, list(asked), matches, output)
+    if len(matches) >= limit:
+        session.screen.note(f"There may be more than these {limit}: raise --limit, or narrow the keys.", "yellow")
+
+
+def _answer(
+    session: Session,
+    form: str,
+    columns: list[str],
+    keys: list[str],
+    matches: list[dict[str, Any]],
+    output: str | None,
+) -> None:
+    """columns: what a table shows; keys: what a CSV file holds."""
     if form == "json":
         _emit(session, json_text(matches) + "\n", output)
     elif form == "csv":
-        _emit(session, csv_text(list(asked), matches), output)
+        _emit(session, csv_text(keys, matches), output)
     else:
         _show(session, columns, matches)
-    if len(matches) >= limit:
-        session.screen.note(f"There may be more than these {limit}: raise --limit, or narrow the keys.", "yellow")
 
 
 def _show(session: Session, columns: list[str], matches: list[dict[str, Any]]) -> None:
