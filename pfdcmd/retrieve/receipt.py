@@ -83,11 +83,17 @@ def _directory(data_dir: object, series_dir: object) -> str:
         return ""
     if not series_dir or series_dir.startswith("/") or ".." in series_dir.split("/") or "\0" in data_dir + series_dir:
         return ""
-    return f"{data_dir.rstrip('/')}/{series_dir.rstrip('/')}"
+    directory = f"{data_dir.rstrip('/')}/{series_dir.rstrip('/')}"
+    return directory if _speakable(directory) == directory else ""
 
 
 def _text(value: object, length: int) -> str:
-    return value[:length].strip() if isinstance(value, str) else ""
+    return _speakable(value[:length].strip()) if isinstance(value, str) else ""
+
+
+def _speakable(text: str) -> str:
+    """Without lone surrogates: JSON can say them, UTF-8 and so the ledger cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _int(value: object) -> int | None:

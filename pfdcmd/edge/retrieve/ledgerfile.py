@@ -27,6 +27,8 @@ _MAX_WRITES_AT_ONCE = 200
 # Another process, as one of --msg, may write too.
 _BUSY_SECONDS = 20.0
 _SUFFIXES = ("", "-wal", "-shm")
+# Text that UTF-8 has no bytes for (a lone surrogate is JSON all the same), and numbers beyond 64 bits.
+_UNSPEAKABLE = (ValueError, OverflowError)
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -109,10 +111,10 @@ class LedgerFile:
                         self._open()
                         connection = self._connect()
                     _commit(connection, batch)
-            except StorageFault as fault:
+            except BaseException as error:  # whatever it is, it is for those who wait for it: this thread serves all
                 for write in batch:
                     if not write.result.done():
-                        write.result.set_exception(fault)
+                        write.result.set_exception(error)
             if is_last:
                 return
 
@@ -162,7 +164,7 @@ def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
             connection.execute("SAVEPOINT one")
             try:
                 results.append((write, write.work(connection)))
-            except (sqlite3.IntegrityError, StorageFault, OSError) as error:
+            except (sqlite3.IntegrityError, StorageFault, OSError, *_UNSPEAKABLE) as error:
                 connection.execute("ROLLBACK TO one")
                 write.result.set_exception(error if isinstance(error, StorageFault) else _fault(error))
             connection.execute("RELEASE one")
@@ -179,7 +181,7 @@ def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
 def _as_faults() -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, *_UNSPEAKABLE) as error:
         raise _fault(error) from error
 
 

@@ -18,6 +18,12 @@ from pfdcmd.retrieve.estimate import Rates
 from pfdcmd.retrieve.job import Job, JobState, RetrieveRequest, SeriesProgress
 
 SERIES, STUDY = "1.9", "1"
+SECONDS = 20
+
+
+def a_job(job_id, pacs="main"):
+    request = RetrieveRequest(pacs, STUDY)
+    return Job(job_id, request, JobState.QUEUED, created=1.0, ended=None, attempts=0, series=(), verdict="")
 
 
 class Site:
@@ -127,6 +133,34 @@ def test_lines_that_are_no_receipts_hold_up_nothing(site):
         return await ledger.present(SERIES)
 
     assert in_ledger(site, work) == {"1.9.1"}
+
+
+@pytest.mark.parametrize("field", ["calling", "originator", "reason", "dir", "data_dir", "study", "event"])
+def test_a_receipt_that_utf8_cannot_say_holds_up_no_other(site, field):
+    async def work(ledger):
+        site.note(1, **{field: "/\ud800"})
+        site.note(2)
+        await ledger.catch_up()
+        return await ledger.present(SERIES)
+
+    assert "1.9.2" in in_ledger(site, work)
+
+
+@pytest.mark.parametrize("error", [None, KeyError("work"), RuntimeError("work")])
+def test_a_write_that_fails_is_its_callers_fault_alone(site, error):
+    def fail(db):
+        if error:
+            raise error
+
+    async def work(ledger):
+        wrong = a_job("0" * 16, pacs="\ud800") if error is None else None
+        failing = ledger.save_job(wrong) if wrong else ledger._file.write(fail)
+        with pytest.raises(type(error) if error else StorageFault):
+            await asyncio.wait_for(failing, SECONDS)
+        await asyncio.wait_for(ledger.save_job(a_job("1" * 16)), SECONDS)
+        return [job.id for job in await ledger.jobs(5)]
+
+    assert in_ledger(site, work) == ["1" * 16]
 
 
 def test_files_deleted_by_hand_are_missing_and_files_without_receipts_are_here(site):
