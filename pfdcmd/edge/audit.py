@@ -17,10 +17,11 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from pfdcmd.actions.audited import DONE, REFUSED, UNHEARD, Entry
@@ -77,27 +78,14 @@ class Audit:
                 entry[name] = [self._hash(value) for value in entry[name]]
         self._write(json.dumps(entry).encode("ascii") + b"\n")
 
-    @contextmanager
-    def recording(self, caller: Caller, what: str) -> Iterator[Entry]:
+    def recording(self, caller: Caller, what: str) -> AbstractContextManager[Entry]:
         """Record what is done within when it ends, however it does: `failed` unless the entry says otherwise.
 
-        Raises: AuditFault: at once, when that could not be recorded and has to be.
+        Raises: AuditFault: on entering, when that could not be recorded and has to be.
         """
-        is_quiet = what in UNHEARD
-        if not is_quiet:
-            self._ensure()
-        entry, began = Entry(), time.monotonic()
-        try:
-            yield entry
-        except AccessRefused:
-            entry.outcome, is_quiet = REFUSED, False
-            raise
-        finally:
-            if not is_quiet:
-                milliseconds = round((time.monotonic() - began) * 1000, 1)
-                self.record(caller, what, entry.outcome, {"milliseconds": milliseconds, **entry.details})
+        return _Recorded(self, caller, what)
 
-    def _ensure(self) -> None:
+    def ensure(self) -> None:
         """Make sure that what is about to be done can be recorded, where that is required. Raises: AuditFault."""
         if not self._is_required:
             return
@@ -141,6 +129,36 @@ class Audit:
 
     def _numbered(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")
+
+
+class _Recorded(AbstractContextManager[Entry]):
+    """Something that was asked for, while it is being done; a class, as a generator takes twice the time."""
+
+    def __init__(self, audit: Audit, caller: Caller, what: str) -> None:
+        self._audit = audit
+        self._caller = caller
+        self._what = what
+        self._entry = Entry()
+        self._began = 0.0
+
+    def __enter__(self) -> Entry:
+        if self._what not in UNHEARD:
+            self._audit.ensure()
+        self._began = time.monotonic()
+        return self._entry
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        is_refused = kind is not None and issubclass(kind, AccessRefused)
+        if is_refused:
+            self._entry.outcome = REFUSED
+        elif self._what in UNHEARD:
+            return
+        milliseconds = round((time.monotonic() - self._began) * 1000, 1)
+        self._audit.record(
+            self._caller, self._what, self._entry.outcome, {"milliseconds": milliseconds, **self._entry.details}
+        )
 
 
 def load_key(path: Path) -> bytes:
