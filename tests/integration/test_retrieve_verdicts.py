@@ -215,6 +215,8 @@ def test_what_was_deleted_by_hand_is_had_again_and_nothing_else(listener, study)
         async with jobs_of(pacs.entry, listener.root) as jobs:
             first = await jobs.start(whole(study))
             await jobs.wait(first.id)
+            # what its association sends twice would be back at once
+            await until(lambda: not listener.named("receiving.series"))
             for uid in deleted:
                 listener.named(f"*-{uid}.dcm")[0].unlink()
             maps = str(listener.root / "log" / "series_map")
