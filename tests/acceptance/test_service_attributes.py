@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -129,10 +128,8 @@ def test_cps_closes_the_service_for_a_while_and_opens_it_again(site):
     assert echo(port) == ""
     said = [process.communicate(timeout=30)[1] for process in [start_echo(port) for _ in range(8)]]
     assert any(LIMIT in each for each in said)
-    closed = time.monotonic()
     assert LIMIT in echo(port)
     wait_until(lambda: echo(port) == "", 10)
-    assert 0.5 < time.monotonic() - closed < 8
     assert refused(site, "cps").keys() == {"cps"}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
 from dataclasses import replace
 
@@ -22,19 +21,10 @@ from pfdcmd.pacs.delivery import Delivery
 from pfdcmd.pacs.selection import Selection
 from pfdcmd.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 SETTINGS = Settings(pacs_connect_seconds=2, pacs_association_seconds=2, pacs_response_seconds=5, pacs_query_seconds=20)
 STUDY = Selection(study_uid())
 IMAGES = study_images(series=2, images=6)
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left():
-    before = set(threading.enumerate())
-    yield
-    deadline = time.monotonic() + 10
-    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not left
 
 
 class Receiver:

@@ -8,7 +8,6 @@ import datetime
 import socket
 import ssl
 import threading
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from pfdcmd.pacs.level import LevelQuery
 from pfdcmd.pacs.peertls import PeerTls
 from pfdcmd.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 SETTINGS = Settings(pacs_connect_seconds=2, pacs_association_seconds=2, pacs_response_seconds=5, pacs_query_seconds=20)
 
 
@@ -72,16 +72,6 @@ def authority():
 @pytest.fixture
 def site(authority, tmp_path):
     return Site(authority, tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left():
-    before = set(threading.enumerate())
-    yield
-    deadline = time.monotonic() + 10
-    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not left
 
 
 def echo(pacs, tls, settings=SETTINGS):
