@@ -8,36 +8,13 @@ import struct
 
 import pytest
 import trustme
-from bench.lean import Image, encode
+from bench.lean import encode
 from listenerprocess import running_workers, wait_for
+from smallimages import small_image
 
 from listener.report import REPORT_BYTES
 
-CT = "1.2.840.10008.5.1.4.1.1.2"
-EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 HOST = "127.0.0.1"
-
-
-def element(tag, vr, value):
-    value += (b"\0" if vr == b"UI" else b" ") * (len(value) % 2)
-    return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value)) + value
-
-
-def image(number, size=200_000):
-    uid = f"1.2.3.{number}"
-    return Image(
-        CT,
-        uid,
-        EXPLICIT_LITTLE,
-        element(0x00080016, b"UI", CT.encode())
-        + element(0x00080018, b"UI", uid.encode())
-        + element(0x00100020, b"LO", b"P1")
-        + element(0x0020000D, b"UI", b"1.2")
-        + element(0x0020000E, b"UI", b"1.2.3")
-        + element(0x00200013, b"IS", str(number).encode())
-        + struct.pack("<HH2s2xI", 0x7FE0, 0x0010, b"OW", size)
-        + bytes([number % 251]) * size,
-    )
 
 
 class Pki:
@@ -132,7 +109,7 @@ def test_images_come_encrypted_and_are_filed(tmp_path, pki):
     with site(tmp_path, pki.config()) as workers:
         sock = connect(workers.port, pki.peer())
         assert sock.version() == "TLSv1.3"
-        assert store(sock, image(1), image(2)) == [2, 4, 4, 6]
+        assert store(sock, small_image(1, size=200_000), small_image(2)) == [2, 4, 4, 6]
         assert len(workers.images()) == 2
         wait_for(lambda: 'outcome="released"' in workers.run_log(), "the association's line")
         assert "ssl" not in workers.errors().lower()
@@ -145,7 +122,7 @@ def test_tls_1_2_is_spoken_and_nothing_older(tmp_path, pki):
         sock = connect(workers.port, context)
         assert sock.version() == "TLSv1.2"
         assert sock.cipher()[0].startswith("ECDHE")
-        assert store(sock, image(1)) == [2, 4, 6]
+        assert store(sock, small_image(1)) == [2, 4, 6]
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         pki.authority.configure_trust(old)
         old.set_ciphers("ALL:@SECLEVEL=0")
@@ -162,18 +139,18 @@ def test_the_profile_for_tls_1_3_takes_nothing_else(tmp_path, pki):
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         with pytest.raises(ssl.SSLError):
             connect(workers.port, context)
-        assert store(connect(workers.port, pki.peer()), image(1)) == [2, 4, 6]
+        assert store(connect(workers.port, pki.peer()), small_image(1)) == [2, 4, 6]
 
 
 def test_peers_without_a_certificate_that_is_known_are_refused(tmp_path, pki):
     with site(tmp_path, pki.mutual()) as workers:
         known = pki.authority.issue_cert("pacs.example.org")
         stranger = trustme.CA().issue_cert("pacs.example.org")
-        assert store(connect(workers.port, pki.peer(known)), image(1)) == [2, 4, 6]
+        assert store(connect(workers.port, pki.peer(known)), small_image(1)) == [2, 4, 6]
         for context in (pki.peer(), pki.peer(stranger)):
             # In TLS 1.3 a client hears of it with its first receive.
             with pytest.raises(OSError):
-                store(connect(workers.port, context), image(2))
+                store(connect(workers.port, context), small_image(2))
         wait_for(lambda: refused(workers) == {"tls": 2}, "they are counted")
         assert len(workers.images()) == 1
         lines = [line for line in workers.run_log().splitlines() if "refused" in line.partition("outcome=")[2]]
@@ -183,13 +160,17 @@ def test_peers_without_a_certificate_that_is_known_are_refused(tmp_path, pki):
 
 def test_plain_dicom_and_rubbish_on_a_tls_port_end_cleanly(tmp_path, pki):
     with site(tmp_path, pki.config()) as workers:
-        for data in (encode([image(1)]).associate, b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 300):
+        for data in (
+            encode([small_image(1)]).associate,
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"\x16\x03\x01\xff\xff" + b"x" * 300,
+        ):
             with socket.create_connection((HOST, workers.port), timeout=20) as sock:
                 sock.sendall(data)
                 assert is_closed(sock)
         socket.create_connection((HOST, workers.port), timeout=20).close()
         wait_for(lambda: refused(workers) == {"tls": 4}, "they are counted")
-        assert store(connect(workers.port, pki.peer()), image(1)) == [2, 4, 6]
+        assert store(connect(workers.port, pki.peer()), small_image(1)) == [2, 4, 6]
         assert workers.processes[0].poll() is None
         assert "Traceback" not in workers.errors()
 
@@ -205,7 +186,7 @@ def test_tls_on_a_plain_port_ends_cleanly_and_is_counted(tmp_path, pki):
 def test_a_silent_peer_has_so_long_for_the_handshake_and_holds_up_nobody(tmp_path, pki):
     with site(tmp_path, pki.config(), artim_seconds=1.5) as workers:
         with socket.create_connection((HOST, workers.port), timeout=20) as silent:
-            assert store(connect(workers.port, pki.peer()), image(1)) == [2, 4, 6]
+            assert store(connect(workers.port, pki.peer()), small_image(1)) == [2, 4, 6]
             assert is_closed(silent)
         wait_for(lambda: refused(workers) == {"tls": 1}, "it is counted")
         assert "TLS: no handshake in time" in workers.run_log()
@@ -214,7 +195,7 @@ def test_a_silent_peer_has_so_long_for_the_handshake_and_holds_up_nobody(tmp_pat
 def test_an_idle_peer_is_aborted(tmp_path, pki):
     with site(tmp_path, pki.config(), idle_timeout_seconds=1.0) as workers:
         sock = connect(workers.port, pki.peer())
-        sock.sendall(encode([image(1)]).associate)
+        sock.sendall(encode([small_image(1)]).associate)
         assert read_pdu(sock)[0] == 2
         assert read_pdu(sock)[0] == 7
         sock.close()
@@ -230,14 +211,14 @@ def test_a_renewed_certificate_is_shown_to_the_next_peer(tmp_path, pki):
         (pki.files / "cert.pem").write_text("no certificate")
         with connect(workers.port, pki.peer()) as third:
             assert third.getpeercert(binary_form=True) == renewed
-        assert store(first, image(1)) == [2, 4, 6]
+        assert store(first, small_image(1)) == [2, 4, 6]
         assert "cannot be used, the former are" in workers.errors()
 
 
 def test_draining_cuts_off_encrypted_associations_too(tmp_path, pki):
     with site(tmp_path, pki.config(), drain_seconds=0.5) as workers:
         sock = connect(workers.port, pki.peer())
-        sock.sendall(encode([image(1)]).associate)
+        sock.sendall(encode([small_image(1)]).associate)
         assert read_pdu(sock)[0] == 2
         workers.processes[0].send_signal(signal.SIGTERM)
         with pytest.raises(OSError):
