@@ -31,9 +31,9 @@ class _File:
 
 
 def has_news(connection: sqlite3.Connection, directory: Path) -> bool:
-    """Whether any file is longer than what has been read of it, without reading any."""
+    """Whether any file is longer than what has been read of it, or has been cut, without reading any."""
     read = dict(connection.execute("SELECT name, offset FROM receipts_read"))
-    return any(_size(file.path) > read.get(file.name, 0) for file in _files(directory))
+    return any(_size(file.path) != read.get(file.name, 0) for file in _files(directory))
 
 
 def read_receipts(
@@ -44,7 +44,9 @@ def read_receipts(
     for file in _files(directory):
         row = connection.execute("SELECT offset FROM receipts_read WHERE name = ?", (file.name,)).fetchone()
         offset = row[0] if row else 0
-        reached = _read_file(connection, file.path, offset, add, series)
+        # One that has been cut is read from its beginning: what is noted twice is counted once.
+        begin = offset if _size(file.path) >= offset else 0
+        reached = _read_file(connection, file.path, begin, add, series)
         if reached != offset:
             connection.execute("INSERT OR REPLACE INTO receipts_read VALUES (?, ?)", (file.name, reached))
     return frozenset(series - {""})

@@ -25,7 +25,7 @@ _COARSE_TICK_NS = 2 * _SECOND_NS
 class DirectoryContent:
     """instances: UID -> size in bytes; files: how many names end in .dcm, copies that differ included.
 
-    mtime_ns is the directory's modification time before it was read, 0 when it may change again unseen.
+    mtime_ns is when the directory was modified before it was read, 0 when it may change again unseen.
     """
 
     instances: dict[str, int]
@@ -34,11 +34,16 @@ class DirectoryContent:
 
 
 def modified_ns(directory: str) -> int | None:
-    """The modification time; None when there is no such directory."""
+    """When the directory was modified; None when there is no such directory.
+
+    A copy that keeps times, as one from a backup does, has the modification time of what it replaces: nobody can set
+    the status change time. A file system that keeps none says 0.
+    """
     try:
-        return Path(directory).stat().st_mtime_ns
+        status = Path(directory).stat()
     except (OSError, ValueError):
         return None
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def is_receiving(directory: str) -> bool:
@@ -66,8 +71,9 @@ def read_series_directory(directory: str, known: frozenset[str]) -> DirectoryCon
             if entry.name.endswith(IMAGE_SUFFIX):
                 files += 1
                 uid = _instance_of(entry.name)
-                if uid is not None:
-                    instances[uid] = 0 if uid in known else _size(entry)
+                size_bytes = _size(entry, is_known=uid in known)
+                if uid is not None and size_bytes is not None:
+                    instances[uid] = size_bytes
     if instances.keys() - known:
         # Their listener may have been killed between naming them and making the name durable.
         _sync(directory)
@@ -81,10 +87,13 @@ def _instance_of(name: str) -> str | None:
     return None
 
 
-def _size(entry: os.DirEntry[str]) -> int:
+def _size(entry: os.DirEntry[str], *, is_known: bool) -> int | None:
+    """In bytes, 0 of one that is known already; None when it is no image: empty, a directory, a link to nothing."""
     with suppress(OSError):
-        return entry.stat().st_size
-    return 0
+        if not entry.is_file():  # known from the directory's entry, but of a link
+            return None
+        return 0 if is_known else entry.stat().st_size or None
+    return None
 
 
 def _sync(directory: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pfdcmd.edge.retrieve.ledger import FILE_NAME, SqliteLedger
+from pfdcmd.edge.retrieve.seriesdirectory import read_series_directory
 from pfdcmd.edge.retrieve.standings import find_standing
 from pfdcmd.errors import StorageFault
 from pfdcmd.retrieve.estimate import Rates
@@ -59,7 +60,9 @@ class Site:
     def settle(self) -> None:
         """The series is closed, and the clock of the file system has gone on since."""
         (self.directory / "series.info").touch()
-        os.utime(self.directory, ns=(time.time_ns(), time.time_ns() - 10_000_000_001))
+        deadline = time.monotonic() + SECONDS
+        while not read_series_directory(str(self.directory), frozenset()).mtime_ns:
+            assert time.monotonic() < deadline
 
     @contextlib.asynccontextmanager
     async def ledger(self):
@@ -175,6 +178,46 @@ def test_files_deleted_by_hand_are_missing_and_files_without_receipts_are_here(s
         return before, counts(await ledger.record(SERIES)), places.files
 
     assert in_ledger(site, work) == ((4, 1, 3), (4, 2, 2), 2)
+
+
+def test_names_of_images_that_are_none_are_missing(site):
+    async def work(ledger):
+        site.file(1)
+        (site.directory / "00002-1.9.2.dcm").mkdir()
+        (site.directory / "00003-1.9.3.dcm").symlink_to(site.directory / "nothing")
+        (site.directory / "00004-1.9.4.dcm").touch()
+        os.mkfifo(site.directory / "00005-1.9.5.dcm")
+        await ledger.look(SERIES, [str(site.directory)])
+        return await ledger.present(SERIES)
+
+    assert in_ledger(site, work) == {"1.9.1"}
+
+
+def test_a_directory_put_back_with_its_old_times_is_read_again(site):
+    async def work(ledger):
+        site.file(1, 2)
+        site.settle()
+        await ledger.look(SERIES, [str(site.directory)])
+        before = site.directory.stat()
+        (site.directory / "00002-1.9.2.dcm").unlink()
+        os.utime(site.directory, ns=(before.st_atime_ns, before.st_mtime_ns))
+        await ledger.look(SERIES, [str(site.directory)])
+        return await ledger.present(SERIES)
+
+    assert in_ledger(site, work) == {"1.9.1"}
+
+
+def test_receipts_that_have_been_cut_are_read_from_their_beginning(site):
+    async def work(ledger):
+        path = site.note(1, 2)
+        await ledger.catch_up()
+        path.write_bytes(b"")
+        site.note(3)
+        assert await ledger.catch_up() == {SERIES}
+        assert await ledger.catch_up() == frozenset()
+        return await ledger.present(SERIES)
+
+    assert in_ledger(site, work) == {"1.9.1", "1.9.2", "1.9.3"}
 
 
 def test_a_directory_taken_away_leaves_nothing(site):
