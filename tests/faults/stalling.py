@@ -5,9 +5,18 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import psutil
+
 HOST = "127.0.0.1"
+PEERS = 500
+RSS_BYTES = 200 * 2**20
+"""More than this no process may take with PEERS of them."""
+OTHERS = 8
+"""Descriptors that a process may have come to need since it began."""
+PUT_OUT_SECONDS = 90
 _SECOND = 1.0
 _SMALL = 4096
 
@@ -56,3 +65,13 @@ class Stalling(threading.Thread):
                     elif manner.bytewise:
                         sock.send(manner.bytewise[second % len(manner.bytewise) :][:1])
             second += 1
+
+
+def descriptors(pids: Iterable[int]) -> int:
+    """How many the processes have open together."""
+    return sum(psutil.Process(pid).num_fds() for pid in pids)
+
+
+def rss_bytes(pids: Iterable[int]) -> int:
+    """Of the largest of the processes."""
+    return max(psutil.Process(pid).memory_info().rss for pid in pids)

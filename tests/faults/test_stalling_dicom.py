@@ -1,26 +1,19 @@
-"""500 stalling peers at a port: others are served meanwhile, the stalling are put out, memory stays bounded."""
+"""500 stalling peers at the DICOM port: others are served meanwhile, these are put out, memory stays bounded."""
 
 import struct
 
-import psutil
 from bench.lean import encode, send
 from integration.listenerprocess import running_workers, wait_for
-from pfdcmprocess import running
 
 from listener.dimse import C_ECHO_RQ, NO_DATA_SET
 from listener.pdu import encode_command
 
 from .images import broken, find, fingerprint, image
-from .stalling import Manner, Stalling
+from .stalling import OTHERS, PEERS, PUT_OUT_SECONDS, RSS_BYTES, Manner, Stalling, descriptors, rss_bytes
 from .targets import PROPOSAL
 
-PEERS = 500
 # What is served while they stall is served well before the first is put out.
 IMAGES = 6
-RSS_BYTES = 200 * 2**20
-# Descriptors that a process may have come to need since it began.
-OTHERS = 8
-PUT_OUT_SECONDS = 90
 
 
 def us(element, number):
@@ -47,25 +40,6 @@ DICOM = [
     * 6,
     Manner("never reads", at_once=PROPOSAL, unread=echo_request() * 3000),
 ]
-GET_ALL = b'{"action": "internalctl", "meta": {"var": "/", "get": "value"}}'
-POST = b"POST /api/v1/cmd HTTP/1.1\r\nHost: pfdcm\r\nContent-Length: %d\r\n\r\n"
-HTTP = [
-    *[
-        Manner("mute"),
-        Manner("a header a byte a second", bytewise=b"POST /api/v1/cmd HTTP/1.1\r\nX-Long: " + b"x" * 200),
-        Manner("a body a byte a second", at_once=POST % 1000, bytewise=b" "),
-    ]
-    * 8,
-    Manner("never reads", unread=(POST % len(GET_ALL) + GET_ALL) * 100),
-]
-
-
-def descriptors(pids):
-    return sum(psutil.Process(pid).num_fds() for pid in pids)
-
-
-def rss_bytes(pids):
-    return max(psutil.Process(pid).memory_info().rss for pid in pids)
 
 
 def test_the_dicom_port(tmp_path):
@@ -91,24 +65,3 @@ def test_the_dicom_port(tmp_path):
         assert all(process.poll() is None for process in workers.processes)
         assert "Traceback" not in workers.errors()
         print(f"DICOM: {PEERS} stalling peers, {largest >> 20} MB")
-
-
-def test_the_http_port(tmp_path):
-    with running(tmp_path, "--forever", "--httpResponse", "--requestSeconds", "6") as pfdcm:
-        pids = [pfdcm.process.pid]
-        before = descriptors(pids)
-        stalling = Stalling(PEERS, pfdcm.port, HTTP)
-        try:
-            stalling.start()
-            for _ in range(20):
-                assert pfdcm.ask("hello", {"askAbout": "timestamp"})["status"] is True
-            assert descriptors(pids) > before + PEERS // 5
-            largest = rss_bytes(pids)
-            wait_for(lambda: descriptors(pids) <= before + OTHERS, "all stalling peers are put out", PUT_OUT_SECONDS)
-            largest = max(largest, rss_bytes(pids))
-        finally:
-            stalling.stop()
-        assert pfdcm.ask("hello", {"askAbout": "timestamp"})["status"] is True
-        assert largest < RSS_BYTES
-        assert "Traceback" not in pfdcm.log
-        print(f"HTTP: {PEERS} stalling peers, {largest >> 20} MB")
