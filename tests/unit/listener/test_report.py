@@ -66,5 +66,7 @@ def test_a_report_of_something_else_is_none(values):
     assert decode_report(encode_report(values)) is None
 
 
-def test_a_worker_that_nobody_asks_writes_nothing():
+def test_a_worker_that_nobody_asks_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     Report("").write(open_associations=0, images=0, size_bytes=0, is_draining=False)
+    assert list(tmp_path.iterdir()) == []
