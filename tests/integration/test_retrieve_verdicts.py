@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 from collections import Counter
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from misbehavingpacs import CALLING_AE, HOST, Behaviour, misbehaving_pacs
 from retrieving import SETTINGS, jobs_of, until
 from studyimages import instance_uid, series_uid, study_images, study_uid
 
+from pfdcmd.edge.retrieve.ledger import FILE_NAME
 from pfdcmd.errors import JobNotFound, ParameterFault, PeerConfigurationFault
 from pfdcmd.retrieve.job import RetrieveRequest
 
@@ -160,6 +162,19 @@ def test_a_study_of_many_series_comes_at_once_and_what_is_left_out_by_itself(lis
     assert (job.state, len(job.series)) == ("complete", 4)
     assert [request.level for request in pacs.asked("move")].count("STUDY") == 1
     assert sent_more_than_once(pacs) == []
+
+
+def test_a_study_that_is_here_is_not_moved_again_when_the_ledger_is_lost(listener, study):
+    with pacs_with(listener, study, Behaviour(), series=4) as pacs:
+        retrieved(listener, pacs, whole(study), entry={"maxAssociations": 3})
+        state = listener.root / "state"
+        for file in state.glob(f"{FILE_NAME}*"):
+            file.unlink()
+        for file in (state / "receipts").iterdir():
+            os.truncate(file, 0)
+        job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": 3})
+    assert job.state == "complete"
+    assert len(pacs.asked("move")) == 1
 
 
 def test_a_pacs_that_shows_half_of_its_series_is_asked_for_the_study(listener, study):

@@ -90,7 +90,8 @@ async def _retrieve_at_once(
     if len(found.series) <= policy.max_associations or errand.is_forced or policy.images_per_second:
         return
     await asyncio.gather(*map(site.look, found.series))
-    if await site.ledger.series_of_study(errand.study):
+    # By their series too: a ledger that was made again from the files does not know which study they are of.
+    if await site.ledger.series_of_study(errand.study) or await _is_any_here(site, found):
         return
     for uid, counted in found.series.items():
         begun(SeriesEvidence(uid, counted=counted))
@@ -99,6 +100,14 @@ async def _retrieve_at_once(
         outcome = await site.pacs.retrieve(errand.peer, Selection(errand.study), lambda _: None, deliver_to=delivery)
     await site.ledger.catch_up()
     errand.study_images = outcome.counts.completed or 0
+
+
+async def _is_any_here(site: JobSite, found: Found) -> bool:
+    for uid in found.series:
+        record = await site.ledger.record(uid)
+        if record is not None and record.present:
+            return True
+    return False
 
 
 async def _retrieve_each(
