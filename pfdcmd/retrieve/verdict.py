@@ -121,6 +121,9 @@ def _last_succeeded(evidence: SeriesEvidence) -> bool:
 def _reasons(evidence: SeriesEvidence, *, is_complete: bool) -> list[str]:
     reasons = []
     numbers = evidence.numbers
+    if not evidence.moved:
+        # Of a move that was refused the PACS counts none: no word on how many images there are.
+        numbers.pop("sent", None)
     if len(set(numbers.values())) > 1:
         told = " and ".join(f"{verb} {number}" for verb, number in numbers.items())
         reasons.append(f"The PACS disagrees with itself: of this series it {told} images.")

@@ -44,6 +44,13 @@ def evidence(**known):
             "The PACS answered success, but sent no image.",
         ),
         ({"listed": ALL, "outcomes": (UNREACHED,)}, "failed", 0, "Association Request Failed: Connection refused"),
+        # A refused move counts no sub-operation: what the PACS said of it comes first, not a disagreement.
+        (
+            {"listed": ALL, "counted": 3, "moved": 0, "outcomes": (UNREACHED,)},
+            "failed",
+            0,
+            "Association Request Failed: Connection refused",
+        ),
         (
             {"listed": TWO, "counted": 3, "present": TWO},
             "partial",
