@@ -13,6 +13,7 @@ from pfdcmd.ctl.screen import Screen
 Job = Mapping[str, Any]
 
 _MISSING_SHOWN = 5
+_TIMES = ("first", "last")
 
 
 def show_job(screen: Screen, job: Job) -> None:
@@ -52,7 +53,7 @@ def show_records(screen: Screen, records: Sequence[Mapping[str, Any]]) -> None:
     if not columns:
         screen.note("There are none.")
         return
-    rows = [[record.get(column) for column in columns] for record in records]
+    rows = [[_when(record.get(name)) if name in _TIMES else record.get(name) for name in columns] for record in records]
     screen.table([column.upper() for column in columns], rows, whole="SERIES")
 
 
@@ -62,7 +63,7 @@ def check_complete(job: Job) -> None:
         again = f"pfdcmctl retrieve --pacs {job['pacs']} --study {job.get('study') or 'UID'} --wait"
         verdict = str(job.get("verdict") or "not all images have arrived.")
         raise Incomplete(
-            f"The retrieve {job['job']} is {job['state']}: {verdict}",
+            f"The retrieve {job['job']} has ended, {job['state']}: {verdict}",
             f"What has arrived stays. To fetch the rest: {again}; if it stays away: pfdcmctl doctor {job['pacs']}",
         )
 

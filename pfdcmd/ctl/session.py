@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -20,7 +21,19 @@ CALL_SECONDS = 60.0
 PACS_SECONDS = 900.0
 """For what a PACS has to answer: above pfdcm's own limits, so that its reason is heard."""
 
-_EXAMPLE_ENTRY = "help"
+EXAMPLE_ENTRY = "help"
+"""Every tree begins with it: it shows what the entry of a PACS has, and is none."""
+
+_COMMANDS = {
+    "listener.apply": "pfdcmctl listener apply",
+    "listener.list": "pfdcmctl listener list",
+    "listener.log": "pfdcmctl listener log",
+    "retrieve.list": "pfdcmctl jobs",
+    "retrieve.start": "pfdcmctl retrieve",
+    "tree.list": "pfdcmctl tree list",
+}
+"""The methods that pfdcm's advice names -> what to type for them here."""
+_METHOD = re.compile(r"(?<![\w/.])[a-z]+\.[a-z]+\b(?![/.]\w)")
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -49,7 +62,8 @@ class Session:
         try:
             return self._rpc.call(method, params, limit_seconds)
         except Refused as refusal:
-            raise self._explained(refusal, method, params) from refusal
+            told = self._explained(refusal, method, params)
+            raise _with(told, as_commands(told.message), as_commands(told.do)) from refusal
 
     def close(self) -> None:
         self._rpc.close()
@@ -61,7 +75,7 @@ class Session:
         """
         if named or self.settings.pacs:
             return named or self.settings.pacs
-        known = [name for name in self.pacs_names() if name != _EXAMPLE_ENTRY]
+        known = [name for name in self.pacs_names() if name != EXAMPLE_ENTRY]
         if len(known) == 1:
             return known[0]
         if not known:
@@ -82,7 +96,7 @@ class Session:
         if isinstance(pacs, str) and method != "pacs.add":
             known = self._known_pacs()
             if known is not None and pacs not in known:
-                hint = did_you_mean(pacs, [name for name in known if name != _EXAMPLE_ENTRY])
+                hint = did_you_mean(pacs, [name for name in known if name != EXAMPLE_ENTRY])
                 add = f"To add it: pfdcmctl pacs add {pacs} --host HOST --port PORT --aec AE --aet AE"
                 return _with(refusal, f"pfdcm knows no PACS {pacs!r}.", f"{hint} {add}".strip())
         if is_wrong_parameter(refusal) and (context := click.get_current_context(silent=True)) is not None:
@@ -105,6 +119,11 @@ class Session:
 
 def _with(refusal: Refused, message: str, do: str) -> Refused:
     return Refused(message, do, code=refusal.code, data=refusal.data)
+
+
+def as_commands(text: str) -> str:
+    """What pfdcm says, with commands in place of the methods that it names."""
+    return _METHOD.sub(lambda found: _COMMANDS.get(found[0], found[0]), text)
 
 
 def session_of(context: click.Context) -> Session:

@@ -202,7 +202,7 @@ def on_no_listener(services: dict[str, str]) -> Finding:
     """No listener of ours receives. Args: services: name -> state of those that there are."""
     if not services:
         return failed(
-            Fault.LISTENER_DOWN, "pfdcm has no listener.", "Start it: pfdcmctl listener apply, or pfdcm --startlistener"
+            Fault.LISTENER_DOWN, "pfdcm has no listener.", "Start it: pfdcmctl listener start, or pfdcm --startlistener"
         )
     states = ", ".join(f"{name} is {state}" for name, state in services.items())
     first = next(iter(services))

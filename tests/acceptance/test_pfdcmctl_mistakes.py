@@ -63,11 +63,15 @@ def ctl(pfdcm, monkeypatch, tmp_path, capsys):
         pytest.param(["find", "-o", "x.csv"], EXIT_USAGE, "--csv --output x.csv", id="a file for a table"),
         pytest.param(["retrieve"], EXIT_USAGE, "--study UID", id="nothing to retrieve"),
         pytest.param(["status"], EXIT_USAGE, "pfdcmctl jobs", id="no job"),
-        pytest.param(["status", "nojob"], EXIT_REFUSED, "retrieve.list", id="a job that does not exist"),
-        pytest.param(["tree", "get", "/PACS/orthanx"], EXIT_REFUSED, "tree.list", id="a path that does not exist"),
+        pytest.param(["status", "nojob"], EXIT_REFUSED, "pfdcmctl jobs", id="a job that does not exist"),
+        pytest.param(
+            ["tree", "get", "/PACS/orthanx"], EXIT_REFUSED, "pfdcmctl tree list", id="a path that does not exist"
+        ),
         pytest.param(["pacs", "add", "x", "--port", "70000"], EXIT_USAGE, "65535", id="a port that does not exist"),
         pytest.param(["pacs", "echo", "orthanc"], EXIT_REFUSED, "serverPort", id="a PACS that is not there"),
-        pytest.param(["listener", "restart", "nosuch"], EXIT_REFUSED, "listener.list", id="an unknown service"),
+        pytest.param(
+            ["listener", "restart", "nosuch"], EXIT_REFUSED, "pfdcmctl listener list", id="an unknown service"
+        ),
         pytest.param(["--token-file", "/nowhere/token", "health"], EXIT_USAGE, "/nowhere/token", id="no token file"),
         pytest.param(["--timeout", "soon", "health"], EXIT_USAGE, "--timeout", id="a time that is none"),
     ],
@@ -78,6 +82,16 @@ def test_a_mistake_is_answered_with_what_to_do(ctl, arguments, status, said):
     assert exit_status == status
     assert printed == ""
     assert "Traceback" not in beside
+
+
+def test_without_a_listener_one_can_be_started(ctl):
+    nothing = ctl("listener", "list")
+    assert (nothing[0], nothing[1]) == (EXIT_OK, "")
+    assert "pfdcmctl listener start" in nothing[2]
+    assert ctl("tree", "set", "/xinetd/servicePort", str(free_port()))[0] == EXIT_OK
+    assert ctl("listener", "start")[0] == EXIT_OK
+    assert "dicomlistener" in ctl("listener", "list")[1]
+    assert ctl("listener", "start", "dicomlistener")[0] == EXIT_OK
 
 
 def test_nobody_at_the_port(ctl):

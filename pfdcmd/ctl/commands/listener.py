@@ -10,6 +10,7 @@ import click
 
 from pfdcmd.ctl.groups import Suggesting
 from pfdcmd.ctl.options import complete_service, json_option
+from pfdcmd.ctl.problems import Problem
 from pfdcmd.ctl.session import Session, with_session
 
 _COLUMNS = {
@@ -53,6 +54,9 @@ def list_services(session: Session, as_json: bool) -> None:
     services = session.call("listener.list")
     if as_json:
         session.screen.json(services)
+        return
+    if not services:
+        session.screen.note("There are none, so no image can arrive. To start one: pfdcmctl listener start")
         return
     rows = [[one.get(key, "") for key in _COLUMNS.values()] for one in services]
     session.screen.table(list(_COLUMNS), rows, styles=_STYLES)
@@ -110,7 +114,29 @@ def _control(name: str, done: str, text: str) -> None:
             session.screen.note(f"{service} {done}.")
 
 
-_control("start", "receives", "Have a service receive.")
+@listener.command("start")
+@click.argument("service", required=False, shell_complete=complete_service)
+@json_option
+@with_session
+def start(session: Session, service: str | None, as_json: bool) -> None:
+    """Have a service receive. Without SERVICE: the one that /xinetd describes.
+
+    The latter is declared and started as by `pfdcm --startlistener`.
+    """
+    if service is not None:
+        result = session.call("listener.start", service=service)
+    else:
+        result = session.call("xinetd", object="service", do="everything")
+        if not result["status"]:
+            raise Problem("The listener cannot be started.", "See the log of pfdcm, and pfdcmctl tree get /xinetd.")
+    if as_json:
+        session.screen.json(result)
+    elif service is not None:
+        session.screen.note(f"{service} receives.")
+    else:
+        session.screen.note("The listener is started. See it: pfdcmctl listener list")
+
+
 _control("stop", "is stopped", "Have a service receive no more; who is sending now may finish.")
 _control("restart", "has been started again", "Give a service new workers; who is sending now may finish.")
 _control("drain", "takes no more associations", "Have a service take no new associations, and end those it has.")

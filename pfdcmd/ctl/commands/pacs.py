@@ -9,7 +9,7 @@ import click
 
 from pfdcmd.ctl.groups import Suggesting
 from pfdcmd.ctl.options import complete_pacs, json_option
-from pfdcmd.ctl.session import PACS_SECONDS, Session, with_session
+from pfdcmd.ctl.session import EXAMPLE_ENTRY, PACS_SECONDS, Session, with_session
 
 _COLUMNS = {
     "PACS": "pacs",
@@ -40,7 +40,11 @@ def list_pacs(session: Session, as_json: bool) -> None:
     if as_json:
         session.screen.json(entries)
         return
-    session.screen.table(list(_COLUMNS), [[entry.get(key, "") for key in _COLUMNS.values()] for entry in entries])
+    known = [entry for entry in entries if entry["pacs"] != EXAMPLE_ENTRY]
+    if not known:
+        session.screen.note("There are none: pfdcmctl pacs add NAME --host HOST --port PORT --aec AE --aet AE")
+        return
+    session.screen.table(list(_COLUMNS), [[entry.get(key, "") for key in _COLUMNS.values()] for entry in known])
 
 
 @pacs.command("add")

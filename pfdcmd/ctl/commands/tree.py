@@ -76,7 +76,7 @@ def delete(session: Session, path: str, as_json: bool) -> None:
         session.screen.note(f"{path} is gone.")
 
 
-@tree.command("list")
+@tree.command("list", short_help="Print the names below PATH.")
 @click.argument("path", default="/")
 @json_option
 @with_session
@@ -90,7 +90,7 @@ def list_names(session: Session, path: str, as_json: bool) -> None:
         session.screen.line(f"{entry['name']}{'/' if entry['is_directory'] else ''}")
 
 
-@tree.command("watch")
+@tree.command("watch", short_help="Print each change below PATH as it happens.")
 @click.argument("path", default="/")
 @json_option
 @with_session

@@ -8,6 +8,7 @@ from pfdcmd.ctl.commands.listener import new_lines
 from pfdcmd.ctl.jobtext import check_complete, size
 from pfdcmd.ctl.nearest import did_you_mean
 from pfdcmd.ctl.problems import EXIT_INCOMPLETE, Incomplete, WrongUse
+from pfdcmd.ctl.session import as_commands
 from pfdcmd.ctl.transport import refused
 
 
@@ -40,6 +41,18 @@ def test_what_may_have_been_meant(typed, known, said):
 )
 def test_only_what_is_new_of_a_log_is_printed(printed, latest, new):
     assert new_lines(printed, latest) == new
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Retrieve the series first with retrieve.start.", "Retrieve the series first with pfdcmctl retrieve."),
+        ("See listener.list and listener.log.", "See pfdcmctl listener list and pfdcmctl listener log."),
+        ("/srv/tree.list.json is no file of series.info", "/srv/tree.list.json is no file of series.info"),
+    ],
+)
+def test_what_pfdcm_advises_is_told_in_commands(said, shown):
+    assert as_commands(said) == shown
 
 
 @pytest.mark.parametrize("text", ["{", "path=/", "7", '"x"', "[" * 100_000])
