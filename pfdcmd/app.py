@@ -58,6 +58,7 @@ from pfdcmd.events.hub import EventHub
 from pfdcmd.pacs.peer import parse_peer
 from pfdcmd.port import Port
 from pfdcmd.program import Program
+from pfdcmd.promptness import favour_the_loop
 from pfdcmd.settings import Settings
 from pfdcmd.tree.store import Tree
 from pfdcmd.wire.pfdialect import Call, decode_message, parse_json
@@ -201,6 +202,7 @@ async def _serve(
 ) -> None:
     answered = _nothing if settings.forever else ending.set
     server = Port(settings, program, door, answered)
+    favour_the_loop()
     host, port = await server.start()
     _log.info(
         "pfdcm %s listens on %s://%s:%d",
