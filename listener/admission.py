@@ -30,6 +30,7 @@ class Refusal:
 
     @property
     def is_told(self) -> bool:
+        """Whether the peer gets an A-ASSOCIATE-RJ; else its connection is closed."""
         return self.result != 0
 
 
@@ -59,6 +60,7 @@ class TitleRules:
     calling: frozenset[str] = frozenset()
 
     def judge(self, called_ae: str, calling_ae: str) -> Refusal | None:
+        """Why the titles of a proposal are refused; None when they are not."""
         if self.called and called_ae not in self.called:
             return CALLED_AE
         if self.calling and calling_ae not in self.calling:
@@ -76,6 +78,7 @@ class AddressRules:
         self._is_restricted = is_restricted
 
     def admits(self, address: Address) -> bool:
+        """Whether a peer of that address may connect."""
         allowed = _longest(self._allowed, address)
         denied = _longest(self._denied, address)
         if allowed < 0:

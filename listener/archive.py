@@ -42,12 +42,14 @@ class Archive:
             raise
 
     def close(self) -> None:
+        """Let go of the directories."""
         os.close(self.data_fd)
         self._maps.close()
         self.spool.close()
 
     @property
     def log_fd(self) -> int:
+        """The descriptor of the directory of map files and listen.run.log."""
         return self._maps.fd
 
     @property
@@ -56,6 +58,7 @@ class Archive:
         return self.spool, self._maps
 
     def location(self, *names: str) -> str:
+        """The path, as text, of what has these names below the data directory."""
         return "/".join((self.data_dir.rstrip("/"), *names))
 
     def follow_paths(self) -> None:

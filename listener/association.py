@@ -86,10 +86,12 @@ class Association:
 
     @property
     def state(self) -> State:
+        """The state by PS3.8 section 9.2."""
         return self._state
 
     @property
     def is_artim_running(self) -> bool:
+        """Whether the peer has only so long to act; the caller keeps that time."""
         return self._state in (State.AWAITING_ASSOCIATE_RQ, State.AWAITING_CLOSE)
 
     @property

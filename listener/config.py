@@ -138,16 +138,19 @@ class Config:
 
     @property
     def is_durable(self) -> bool:
+        """Whether success means that the image is on disk."""
         return self.ack == DURABLE
 
     @property
     def titles(self) -> TitleRules:
+        """Which AE titles are let in."""
         return TitleRules(
             frozenset(self.ae_titles if self.require_called_ae else ()), frozenset(self.allowed_calling_aes)
         )
 
     @property
     def served(self) -> Served:
+        """What is negotiated."""
         return Served(frozenset(self.sop_classes), frozenset(self.transfer_syntaxes))
 
 

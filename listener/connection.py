@@ -49,10 +49,12 @@ class Connection:
 
     @property
     def association(self) -> Association:
+        """The protocol's side, for whoever accounts for it."""
         return self._association
 
     @property
     def tally(self) -> Tally:
+        """What it has brought so far."""
         return self._intake.tally
 
     def serve(self) -> None:

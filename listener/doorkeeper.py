@@ -67,10 +67,12 @@ class Doorkeeper:
         return NO_ENTRY if self._counts is None else self._counts.enter(address, time.monotonic())
 
     def leave(self, entry: int) -> None:
+        """The connection of that entry is over, and counts no more."""
         if entry != NO_ENTRY and self._counts is not None:
             self._counts.leave(entry)
 
     def close(self) -> None:
+        """Let go of the counts, and of the thread that looks names up."""
         self._names.close()
         if self._counts is not None:
             self._counts.close()

@@ -34,6 +34,7 @@ class HostNames:
         return self._addresses.get(name, ())
 
     def close(self) -> None:
+        """Have the thread end; it may be looking up a name, and is not waited for."""
         self._is_ended.set()
 
     def _keep(self) -> None:

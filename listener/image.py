@@ -58,12 +58,14 @@ class IncomingImage:
 
     @property
     def temp(self) -> TempFile:
+        """Its temporary file. Raises: ValueError: there is none, for it was refused from the start."""
         if self._temp is None:
             raise ValueError("the image has no file")
         return self._temp
 
     @property
     def command(self) -> Command:
+        """The C-STORE request that it came with."""
         return self._began.command
 
     @property
@@ -78,10 +80,12 @@ class IncomingImage:
 
     @property
     def transfer_syntax(self) -> str:
+        """The UID of its presentation context's transfer syntax."""
         return self._began.context.transfer_syntax
 
     @property
     def data_set_offset(self) -> int:
+        """Bytes of its file before the data set (PS3.10 section 7.1)."""
         return len(self._header)
 
     def take(self, data: memoryview) -> None:

@@ -28,6 +28,7 @@ class Inflating:
 
     @property
     def is_at_end(self) -> bool:
+        """Whether the deflated stream has come to its own end."""
         return self._inflater.eof
 
     def read(self, size: int) -> bytes:

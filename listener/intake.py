@@ -38,6 +38,7 @@ class Tally:
 
     @property
     def refused(self) -> int:
+        """How many images were refused, whatever for."""
         return self.refused_by.total()
 
 
@@ -54,6 +55,7 @@ class Intake:
         self.tally = Tally()
 
     def begin(self, began: StoreBegun) -> None:
+        """A C-STORE request has come; its data set follows."""
         if self._storage.underway.is_noting:
             self._note_begun(began.command)
         self._image = IncomingImage(
@@ -66,6 +68,7 @@ class Intake:
             self._image.take(data)
 
     def flush(self) -> None:
+        """Write what was taken: the memory under it is about to be used again."""
         if self._image is not None:
             self._image.flush()
 

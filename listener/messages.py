@@ -79,9 +79,11 @@ class MessageReader:
 
     @property
     def is_between_messages(self) -> bool:
+        """Whether no message has begun that has not ended."""
         return not self._context_id
 
     def feed(self, fragment: Fragment) -> Iterator[MessageEvent]:
+        """Take one fragment, in wire order; what it completes is yielded."""
         if self._context_id and fragment.context_id != self._context_id:
             raise PeerError("a fragment of another presentation context within a message", INVALID_PARAMETER)
         if fragment.is_command != (self._command is None):

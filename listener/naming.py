@@ -65,6 +65,7 @@ class Place:
 
     @property
     def series_path(self) -> str:
+        """The series directory, below the data directory."""
         return f"{self.patient_dir}/{self.study_dir}/{self.series_dir}"
 
 
@@ -103,6 +104,7 @@ class SideFile:
 
 
 def patient_info(elements: Elements, location: str) -> SideFile:
+    """patient.info, in the patient's directory."""
     return SideFile(
         PATIENT_INFO,
         _info(
@@ -115,6 +117,7 @@ def patient_info(elements: Elements, location: str) -> SideFile:
 
 
 def study_info(elements: Elements, location: str) -> SideFile:
+    """study.info, in the study's directory."""
     return SideFile(
         STUDY_INFO,
         _info(

@@ -98,6 +98,7 @@ class Quarantine:
         return self._spool
 
     def close(self) -> None:
+        """Let go of its directory."""
         if self._spool is not None:
             self._spool.close()
             self._spool = None

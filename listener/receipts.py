@@ -90,6 +90,7 @@ class Receipts:
         return self._directory_fd
 
     def write(self, receipt: Receipt) -> None:
+        """Append one; nothing when no directory is configured."""
         if self._directory_fd < 0:
             return
         line = format_receipt(receipt, self._data_dir, time.time())
@@ -104,6 +105,7 @@ class Receipts:
                 self._is_failing = False
 
     def close(self) -> None:
+        """Let go of the file."""
         with self._mutex:
             for fd in (self._fd, self._directory_fd):
                 if fd >= 0:

@@ -39,6 +39,7 @@ class Replay:
         return self._spool
 
     def close(self) -> None:
+        """Close the series, which become received."""
         self._series.release_all()
 
     def check(self, stem: str) -> str:

@@ -69,6 +69,7 @@ class Report:
             logging.getLogger("listener").addHandler(self._errors)
 
     def count_refused(self, word: str, count: int = 1) -> None:
+        """So many more were refused for what the word says; any thread may call it."""
         with self._mutex:
             self.numbers.refused[word] += count
 
@@ -97,6 +98,7 @@ class Report:
         self._map[:] = encode_report(values)
 
     def close(self) -> None:
+        """Let go of the file; the last report stays in it."""
         logging.getLogger("listener").removeHandler(self._errors)
         if self._map is not None:
             self._map.close()

@@ -129,6 +129,7 @@ class SeriesRegistry:
         return series
 
     def release(self, path: str, series: OpenSeries) -> None:
+        """One association fewer has it open; the last one of this worker lets go of its lock."""
         with self._mutex:
             series.holders -= 1
             if series.holders:
@@ -199,6 +200,7 @@ class SeriesOfAssociation:
         return series
 
     def release_all(self) -> None:
+        """The association is over: let go of all, the oldest first."""
         while self._held:
             self._release_oldest()
 

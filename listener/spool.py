@@ -81,6 +81,7 @@ class Spool:
             raise
 
     def close(self) -> None:
+        """Let go of the directory."""
         os.close(self.fd)
 
     def open_temp(self) -> TempFile:
@@ -292,6 +293,7 @@ def write_all(fd: int, views: Sequence[memoryview | bytes]) -> None:
 
 
 def exists(directory_fd: int, name: str) -> bool:
+    """Whether the directory has an entry of that name; a link is not followed."""
     try:
         os.stat(name, dir_fd=directory_fd, follow_symlinks=False)
     except FileNotFoundError:

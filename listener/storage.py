@@ -35,6 +35,7 @@ class Storage:
         return SeriesOfAssociation(self.registry, self.config.max_open_series)
 
     def close(self) -> None:
+        """Let go of every directory and file."""
         self.underway.close()
         self.quarantine.close()
         self.archive.close()

@@ -60,6 +60,7 @@ class Underway:
 
     @property
     def is_noting(self) -> bool:
+        """Whether there is a file to note in."""
         return self._fd >= 0
 
     def take_place(self) -> int:
@@ -71,6 +72,7 @@ class Underway:
             return self._places - 1
 
     def give_back(self, place: int) -> None:
+        """The place of a note that is over may be taken again."""
         with self._mutex:
             self._free.append(place)
 
@@ -85,6 +87,7 @@ class Underway:
         self._write(place, _FREE)
 
     def close(self) -> None:
+        """Let go of the file."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

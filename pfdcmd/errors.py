@@ -23,6 +23,7 @@ class Fault(Exception):
 
     @property
     def message(self) -> str:
+        """What the caller is told."""
         return str(self.args[0])
 
 

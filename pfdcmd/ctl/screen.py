@@ -68,6 +68,7 @@ class Screen:
         return self.err.is_terminal
 
     def json(self, value: Any) -> None:
+        """The value as indented JSON text, which is what was asked for."""
         self.write(json_text(value) + "\n")
 
     def write(self, text: str) -> None:

@@ -39,6 +39,7 @@ class Rpc:
         return result_of(self.server, method, status, body)
 
     def close(self) -> None:
+        """End the connection, if there is one; the next call opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -158,10 +159,12 @@ def unreachable(server: Server, error: Exception, seconds: float) -> Unreachable
 
 
 def is_unknown_method(problem: Refused) -> bool:
+    """Whether the server knows no such method."""
     return problem.code == _METHOD_NOT_FOUND
 
 
 def is_wrong_parameter(problem: Refused) -> bool:
+    """Whether it was a parameter that the server refused."""
     return problem.code == _INVALID_PARAMS
 
 

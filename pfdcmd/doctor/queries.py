@@ -39,9 +39,11 @@ class Queries:
         self.is_empty = False
 
     async def patient(self) -> Finding:
+        """C-FIND at PATIENT level."""
         return await self._find("PATIENT", {"PatientID": "", "PatientName": ""})
 
     async def study(self) -> Finding:
+        """C-FIND at STUDY level: sets is_empty when there are none, else keeps the first for the levels below."""
         keys = ("StudyInstanceUID", "PatientName", "StudyDescription", "StudyDate", *_COUNTS[:1])
         finding = await self._find("STUDY", dict.fromkeys(keys, ""))
         studies = [uid for match in self.matches if (uid := _uid(match, "StudyInstanceUID"))]
@@ -57,6 +59,7 @@ class Queries:
         return finding
 
     async def series(self) -> Finding:
+        """The series of that study; keeps the one with the fewest images for the level below."""
         keys = ("SeriesInstanceUID", "SeriesDescription", "Modality", *_COUNTS[1:])
         found: list[Attributes] = []
         finding = await self._find("SERIES", {"StudyInstanceUID": self._study, **dict.fromkeys(keys, "")}, found)
@@ -69,6 +72,7 @@ class Queries:
         return Finding(Outcome.OK, f"{finding.found.rstrip('.')}; {told}.")
 
     async def instance(self) -> Finding:
+        """The images of that series; sets image to one of them."""
         series = _uid(self._series, "SeriesInstanceUID")
         found: list[Attributes] = []
         fixed = {"StudyInstanceUID": self._study, "SeriesInstanceUID": series}

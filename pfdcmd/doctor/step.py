@@ -71,6 +71,7 @@ class Report:
 
     @property
     def is_well(self) -> bool:
+        """Whether no step has failed; a warning is no failure."""
         return not any(step.finding.outcome is Outcome.FAILED for step in self.steps)
 
     @property

@@ -48,6 +48,7 @@ class Follower:
 
     @property
     def place(self) -> Place:
+        """Up to where it has been told, for a subscription that goes on from there."""
         return Place(self.stream.epoch, self.number)
 
 
@@ -141,6 +142,7 @@ class EventHub:
             return Taken(changes)
 
     def counts(self) -> HubCounts:
+        """The numbers that the metrics show."""
         with self._lock:
             followers = [each for several in self._followers.values() for each in several]
             lag = max((each.stream.number - each.number for each in followers), default=0)

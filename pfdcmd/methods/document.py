@@ -120,6 +120,7 @@ def _anchor(name: str) -> str:
 
 
 def main() -> int:
+    """Write docs/api.md to standard output. Returns: the exit status."""
     sys.stdout.write(format_document(openrpc_document(METHODS.values())))
     return 0
 

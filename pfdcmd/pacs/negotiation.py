@@ -49,6 +49,7 @@ class Rejection:
 
     @property
     def is_transient(self) -> bool:
+        """Whether it may be asked again later: result 2 (PS3.8 Table 9-21)."""
         return self.result == 2
 
     @property

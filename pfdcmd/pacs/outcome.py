@@ -66,6 +66,7 @@ class MoveOutcome:
 
     @property
     def is_success(self) -> bool:
+        """Whether it ended well."""
         return self.returncode == RETURNCODE_OK
 
     @property
@@ -96,6 +97,7 @@ class MoveOutcome:
         )
 
     def of_study(self, study_uid: str | None) -> MoveOutcome:
+        """The same, of that study."""
         return replace(self, study_uid=study_uid)
 
 

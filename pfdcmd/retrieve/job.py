@@ -18,6 +18,7 @@ class JobState(StrEnum):
 
     @property
     def is_final(self) -> bool:
+        """Whether a job stays in it for ever."""
         return self not in (JobState.QUEUED, JobState.RUNNING)
 
 

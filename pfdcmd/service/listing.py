@@ -53,6 +53,7 @@ class Totals:
 
 
 def totals_of(report: WorkerReport) -> Totals:
+    """What a worker's report counts since the worker began."""
     return Totals(report.associations_total, report.images, report.size_bytes, report.refused)
 
 

@@ -69,6 +69,7 @@ def subset(*words: str) -> Parser:
 
 
 def switch(word: str) -> bool:
+    """`yes` or `no`."""
     if word not in ("yes", "no"):
         raise ParameterFault("must be yes or no")
     return word == "yes"
@@ -97,6 +98,7 @@ def count_or_unlimited(word: str) -> int:
 
 
 def seconds(word: str) -> float:
+    """A time of 0.1 s or more."""
     if not _DECIMAL.fullmatch(word) or not 0.1 <= float(word) <= 1e8:
         raise ParameterFault("must be a number of seconds, at least 0.1")
     return float(word)
@@ -120,18 +122,21 @@ def size_or_unlimited(low: int) -> Callable[[str], int]:
 
 
 def load(word: str) -> float:
+    """A load average above 0."""
     if not _DECIMAL.fullmatch(word) or not float(word) > 0:
         raise ParameterFault("must be a load average above 0, like 2 or 2.5")
     return float(word)
 
 
 def niceness(word: str) -> int:
+    """A niceness, -20 to 19 (nice(2))."""
     if not _SIGNED.fullmatch(word) or not -20 <= int(word) <= 19:
         raise ParameterFault("must be a number, -20 to 19")
     return int(word)
 
 
 def octal(word: str) -> int:
+    """A file mode creation mask, up to 777."""
     if not _OCTAL.fullmatch(word) or int(word, 8) > 0o777:
         raise ParameterFault("must be an octal number, at most 777")
     return int(word, 8)
@@ -156,6 +161,7 @@ def account(word: str) -> str:
 
 
 def port(word: str) -> int:
+    """A TCP port."""
     try:
         return parse_port(word, "port")
     except ParameterFault:
@@ -193,6 +199,7 @@ def check_directory(value: object, what: str) -> str:
 
 
 def ae_title(word: str) -> str:
+    """An AE title (PS3.5 section 6.2)."""
     try:
         return parse_ae_title(word, "it")
     except ParameterFault:
@@ -200,6 +207,7 @@ def ae_title(word: str) -> str:
 
 
 def uid(word: str) -> str:
+    """A UID (PS3.5 section 9.1)."""
     try:
         return parse_uid(word, "it")
     except ParameterFault:

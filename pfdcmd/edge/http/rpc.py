@@ -70,6 +70,7 @@ class OpenRpcDocument:
         self._body = json.dumps(openrpc_document(methods), indent=2).encode("ascii")
 
     async def respond(self, _request: web.BaseRequest) -> web.StreamResponse:
+        """200, with the document."""
         return web.Response(body=self._body, headers=_HEADERS)
 
 

@@ -40,6 +40,7 @@ class Subscriptions:
 
     @property
     def is_empty(self) -> bool:
+        """Whether the socket follows nothing, and so may be idle."""
         return not self._followers
 
     def add(self, topic: str, since: Place | None) -> tuple[str, Follower]:
@@ -69,6 +70,7 @@ class Subscriptions:
         self._hub.leave(follower)
 
     def remove_all(self) -> None:
+        """End every subscription: the socket is closed."""
         for subscription_id in tuple(self._followers):
             self.remove(subscription_id)
 

@@ -52,6 +52,7 @@ class ServiceFiles:
         return frozenset(filter(None, map(_stamp, paths)))
 
     def is_there(self, paths: Iterable[str]) -> dict[str, bool]:
+        """path -> whether there is anything."""
         return {path: Path(path).exists() for path in paths}
 
     def _read(self, others: Iterable[str]) -> Reading:

@@ -1,6 +1,6 @@
 """Query and retrieve over the network: the PacsPort of actions.context.
 
-Each operation has an association and a thread of its own (pacswork), and a turn of the PACS's.
+Each operation has an association and a thread of its own (edge.pacs.work), and a turn of the PACS's.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ _T = TypeVar("_T")
 
 
 class Link(Protocol):
-    """What an operation goes over: one association, or two that belong together (see pacslink, pacsget)."""
+    """What an operation goes over: one association, or two that belong together (link.PacsLink, which says what the
+    methods do, and cget)."""
 
     @property
     def overdue(self) -> PeerTimeout | None: ...
