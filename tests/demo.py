@@ -238,6 +238,7 @@ def stay(port: int, directory: Path) -> None:
     message = '{"action": "PACSinteract", "meta": {"do": "query", "on": {"PatientName": "Doe*"}, "PACS": "demo"}}'
     say("\nIt stays up until Ctrl-C (or SIGTERM). Try, from another terminal:\n")
     say(f"  curl -s -d '{message}' http://{HOST}:{port}/api/v1/cmd")
+    say(f"  {Path(sys.executable).parent}/pfdcmctl --server http://{HOST}:{port} doctor demo")
     say(f"  find {directory}/dicom")
     say(f"  {sys.executable} -m supervisor.supervisorctl -c {directory}/state/supervisord.conf status")
     signal.pause()
