@@ -10,17 +10,14 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from writtenimages import write_image
 
 from pfdcmd.edge.files import Files
-from pfdcmd.edge.roots import Roots, open_roots
-from pfdcmd.errors import ParameterFault, PathRefused, StorageFault
-from pfdcmd.settings import Settings
+from pfdcmd.errors import ParameterFault, StorageFault
 
+UID = "1.2.840.1"
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "pacs.json").read_text())
 TAGS = next(step["reply"] for step in GOLDEN["steps"] if step["id"] == "tags")["DICOMtagsGet"]["d_dicom"]
-UID = "1.2.840.1"
 
 
 @pytest.fixture
@@ -41,17 +38,6 @@ def series(tmp_path):
 
 def look_up(files, tmp_path, uid=UID):
     return asyncio.run(files.series(str(tmp_path / "map"), uid))
-
-
-def write_image(path, **elements):
-    data_set = Dataset()
-    data_set.file_meta = FileMetaDataset()
-    data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data_set.file_meta.MediaStorageSOPClassUID = data_set.SOPClassUID = SecondaryCaptureImageStorage
-    data_set.file_meta.MediaStorageSOPInstanceUID = data_set.SOPInstanceUID = "1.2.3"
-    for keyword, value in elements.items():
-        setattr(data_set, keyword, value)
-    data_set.save_as(path, enforce_file_format=True)
 
 
 def test_a_series_is_complete_when_its_marker_is_there_and_the_other_is_not(files, tmp_path, series):
@@ -256,79 +242,6 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path):
     files.close()
 
 
-class Rooted:
-    """Files confined to one directory, beside another that they must not reach."""
-
-    def __init__(self, tmp_path):
-        self.root, self.outside = tmp_path / "root", tmp_path / "outside"
-        for directory in (self.root / "series", self.root / "map", self.outside / "series"):
-            directory.mkdir(parents=True)
-        self.own_file = tmp_path / "etc" / "dicomlistener"
-        self.files = Files(Roots((self.root,), (self.own_file,)))
-        for directory in (self.root, self.outside):
-            write_image(directory / "series" / "1.dcm")
-        (self.root / "link").symlink_to(self.outside)
-
-    def paths_out(self):
-        return [
-            str(self.outside),
-            str(self.root / "link"),
-            str(self.root / "link" / "x"),
-            f"{self.root}/../outside",
-            f"{self.root}/x/../../outside/y",
-            f"{self.root}x",
-            "/",
-            "",
-            "..",
-        ]
-
-
-@pytest.fixture
-def rooted(tmp_path):
-    site = Rooted(tmp_path)
-    yield site
-    site.files.close()
-
-
-USES = {
-    "series": lambda site, path: site.files.series(path, UID),
-    "tags": lambda site, path: site.files.tags(path),
-    "copy to": lambda site, path: site.files.copy_tree(str(site.root / "series"), path),
-    "copy from": lambda site, path: site.files.copy_tree(path, str(site.root / "copy")),
-    "make": lambda site, path: site.files.make_directories([str(site.root / "made"), path]),
-    "read": lambda site, path: site.files.read_text(path),
-    "write": lambda site, path: site.files.write_text(path, "x"),
-    "check": lambda site, path: site.files.check_paths([str(site.root / "a"), path]),
-}
-
-
-@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
-def test_no_path_leads_out_of_the_roots(rooted, use):
-    before = sorted(rooted.outside.rglob("*"))
-    for path in rooted.paths_out():
-        with pytest.raises(PathRefused):
-            asyncio.run(use(rooted, path))
-    assert sorted(rooted.outside.rglob("*")) == before
-    assert not (rooted.root / "copy").exists()
-
-
-def test_a_map_file_does_not_lead_out_of_the_roots_either(rooted):
-    (rooted.root / "map" / f"{UID}.json").write_text(json.dumps({UID: str(rooted.outside / "series")}))
-    with pytest.raises(PathRefused):
-        asyncio.run(rooted.files.series(str(rooted.root / "map"), UID))
-
-
-def test_below_the_roots_all_is_as_ever(rooted):
-    files = rooted.files
-    target = rooted.root / "copies" / "new" / UID
-    assert asyncio.run(files.copy_tree(str(rooted.root / "series"), str(target)))
-    assert (target / "1.dcm").exists()
-    asyncio.run(files.write_text(str(rooted.root / "text"), "x"))
-    assert asyncio.run(files.read_text(str(rooted.root / "text"))) == "x"
-    asyncio.run(files.write_text(str(rooted.own_file), "service"))
-    assert rooted.own_file.read_text() == "service"
-
-
 def test_links_that_were_planted_among_images_are_not_followed(files, tmp_path, series):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -348,8 +261,3 @@ def test_links_that_were_planted_among_images_are_not_followed(files, tmp_path, 
     with pytest.raises(StorageFault, match="link"):
         asyncio.run(files.copy_tree(str(linked), str(tmp_path / "copy")))
     assert not (tmp_path / "copy").exists()
-
-
-def test_roots_are_absolute():
-    with pytest.raises(ParameterFault, match="absolute"):
-        open_roots(Settings(roots="/srv:relative"), Path("/etc/x"))
