@@ -6,13 +6,22 @@ import socket
 import threading
 from pathlib import Path
 
-from dicomwire import status_of
+from dicomwire import CT, EXPLICIT_LITTLE, VERIFICATION, associate_rq, context_item, status_of
 
 from listener.config import Config
 from listener.connection import Connection
 from listener.opening import open_archive
 from listener.storage import Storage, open_receipts
 from listener.underway import Underway
+
+HEART_REQUEST = associate_rq(
+    context_item(1, VERIFICATION, EXPLICIT_LITTLE),
+    context_item(3, CT, EXPLICIT_LITTLE),
+    called=b"HEART",
+    calling=b"PACS",
+)
+SERIES = "P1-Doe.Jane/Head-20200102-1.2/Axial-no.value.provided-1.2.3"
+"""Where dicomwire.data_set is filed, below the data directory."""
 
 
 class ScriptedSocket:

@@ -24,7 +24,7 @@ from dicomwire import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from scripted import Site, answers
+from scripted import SERIES, Site, answers
 
 from listener import image as image_module
 from listener import spool
@@ -32,7 +32,6 @@ from listener.part10 import encode_header
 from listener.serieslock import close_abandoned
 
 REQUEST = associate_rq(context_item(1, VERIFICATION, EXPLICIT_LITTLE), context_item(3, CT, EXPLICIT_LITTLE))
-SERIES = "P1-Doe.Jane/Head-20200102-1.2/Axial-no.value.provided-1.2.3"
 
 
 def image(number, **more):

@@ -10,10 +10,7 @@ from dicomwire import (
     CT,
     EXPLICIT_LITTLE,
     RELEASE_RQ,
-    VERIFICATION,
-    associate_rq,
     command,
-    context_item,
     data_set,
     element,
     p_data,
@@ -22,7 +19,7 @@ from dicomwire import (
     ui,
     us,
 )
-from scripted import Site, answers
+from scripted import HEART_REQUEST, SERIES, Site, answers
 
 from listener import quarantine as quarantine_module
 from listener import replaycli
@@ -30,14 +27,6 @@ from listener.config import Config
 from listener.opening import open_archive
 from listener.part10 import encode_header
 from listener.storage import Storage, open_receipts
-
-REQUEST = associate_rq(
-    context_item(1, VERIFICATION, EXPLICIT_LITTLE),
-    context_item(3, CT, EXPLICIT_LITTLE),
-    called=b"HEART",
-    calling=b"PACS",
-)
-SERIES = "P1-Doe.Jane/Head-20200102-1.2/Axial-no.value.provided-1.2.3"
 
 
 def image(number, content=None):
@@ -67,7 +56,7 @@ BAD = {
 @pytest.mark.parametrize("what", BAD)
 def test_what_cannot_be_filed_is_kept_as_it_came_and_still_refused(site, what):
     content, status = BAD[what]
-    sock, connection = site.connect(REQUEST, image(1, content))
+    sock, connection = site.connect(HEART_REQUEST, image(1, content))
     assert answers(sock) == [status]
     assert connection.tally.refused_by == {"quarantined": 1}
     (data,) = kept(site).values()
@@ -79,7 +68,7 @@ def test_what_cannot_be_filed_is_kept_as_it_came_and_still_refused(site, what):
 def test_the_note_says_whence_and_why_and_nothing_of_the_patient(site):
     extra = b"\0\0\x30\x10\x06\0\0\0PFDCM " + us(0x1031, 77)
     asked = command(ui(2, CT), us(0x0100, 1), us(0x0110, 1), us(0x0800, 0), ui(0x1000, "1.2.3.1")) + extra
-    site.connect(REQUEST, p_data(pdv(3, 3, asked)) + p_data(pdv(3, 2, data_set("1.2.3.99"))), RELEASE_RQ)
+    site.connect(HEART_REQUEST, p_data(pdv(3, 3, asked)) + p_data(pdv(3, 2, data_set("1.2.3.99"))), RELEASE_RQ)
     (note,) = notes(site)
     assert note.pop("time").startswith("20")
     assert note == {
@@ -110,14 +99,14 @@ def test_it_is_on_disk_before_the_failure_is_answered_and_for_nobody_else(site, 
             (name,) = kept(site)
             assert (site.root / "quarantine" / name).stat().st_ino in synced
 
-    site.connect(REQUEST, image(1, b"AA" * 400), RELEASE_RQ, before_each=look)
+    site.connect(HEART_REQUEST, image(1, b"AA" * 400), RELEASE_RQ, before_each=look)
     assert synced
     assert stat.S_IMODE((site.root / "quarantine").stat().st_mode) == 0o700
 
 
 def test_a_path_that_cannot_be_made_sends_the_image_to_quarantine(site):
     (site.root / "data" / "P1-Doe.Jane").write_text("a file where a directory should be")
-    sock, _ = site.connect(REQUEST, image(1), RELEASE_RQ)
+    sock, _ = site.connect(HEART_REQUEST, image(1), RELEASE_RQ)
     assert answers(sock) == [0x0110]
     assert len(kept(site)) == 1
 
@@ -126,7 +115,7 @@ def test_a_path_that_cannot_be_made_sends_the_image_to_quarantine(site):
 def test_the_quarantine_is_bounded_and_what_is_dropped_is_said(tmp_path, caplog, limit):
     site = Site(tmp_path, **limit)
     bad = [image(number, b"AA" * 400) for number in range(1, 6)]
-    _, connection = site.connect(REQUEST, *bad, RELEASE_RQ)
+    _, connection = site.connect(HEART_REQUEST, *bad, RELEASE_RQ)
     assert connection.tally.refused_by == {"quarantined": 2, "images": 3}
     assert len(kept(site)) == len(notes(site)) == 2
     assert caplog.text.count("could not be put into quarantine, and is dropped: there are") == 3
@@ -138,14 +127,14 @@ def test_what_others_put_there_counts_too(tmp_path):
     (tmp_path / "quarantine").mkdir(mode=0o700)
     for number in range(3):
         (tmp_path / "quarantine" / f"{number}.dcm").write_bytes(b"")
-    site.connect(REQUEST, image(1, b"AA" * 400), RELEASE_RQ)
+    site.connect(HEART_REQUEST, image(1, b"AA" * 400), RELEASE_RQ)
     assert len(kept(site)) == 3
     site.close()
 
 
 def test_what_there_is_no_room_for_is_not_kept(tmp_path):
     site = Site(tmp_path, max_image_bytes=1024)
-    site.connect(REQUEST, image(1, data_set("1.2.3.1", pixels=bytes(5000))), RELEASE_RQ)
+    site.connect(HEART_REQUEST, image(1, data_set("1.2.3.1", pixels=bytes(5000))), RELEASE_RQ)
     assert not (tmp_path / "quarantine").exists()
     site.close()
 
@@ -155,7 +144,7 @@ def test_a_quarantine_that_fails_changes_no_answer(site, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(quarantine_module.Spool, "write_text", failing)
-    sock, connection = site.connect(REQUEST, image(1, b"AA" * 400))
+    sock, connection = site.connect(HEART_REQUEST, image(1, b"AA" * 400))
     assert answers(sock) == [0xC000]
     assert connection.tally.refused_by == {"images": 1}
     assert kept(site) == {}
@@ -164,7 +153,7 @@ def test_a_quarantine_that_fails_changes_no_answer(site, monkeypatch):
 def test_an_image_that_cannot_be_named_there_leaves_no_note(site, monkeypatch):
     monkeypatch.setattr(quarantine_module.secrets, "token_hex", lambda _size: "taken")
     monkeypatch.setattr(site.spool, "place", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "broken")))
-    site.connect(REQUEST, image(1, b"AA" * 400))
+    site.connect(HEART_REQUEST, image(1, b"AA" * 400))
     assert site.files("quarantine") == {}
 
 
@@ -175,7 +164,7 @@ def test_a_quarantine_on_another_file_system_gets_a_copy(tmp_path, monkeypatch):
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
     monkeypatch.setattr(site.spool, "place", place)
-    site.connect(REQUEST, image(1, b"AA" * 400))
+    site.connect(HEART_REQUEST, image(1, b"AA" * 400))
     (data,) = [data for name, data in site.files("elsewhere/kept").items() if name.endswith(".dcm")]
     assert data.endswith(b"AA" * 400)
     assert len(site.files("elsewhere/kept")) == 2
@@ -185,7 +174,7 @@ def test_a_quarantine_on_another_file_system_gets_a_copy(tmp_path, monkeypatch):
 def test_a_directory_that_others_can_use_is_passed_over(site):
     (site.root / "quarantine").mkdir(mode=0o777)
     (site.root / "quarantine").chmod(0o777)
-    site.connect(REQUEST, image(1, b"AA" * 400))
+    site.connect(HEART_REQUEST, image(1, b"AA" * 400))
     assert kept(site) == {}
     assert len(site.files("tmp/quarantine")) == 2
 
@@ -193,7 +182,7 @@ def test_a_directory_that_others_can_use_is_passed_over(site):
 def test_a_link_is_not_followed_to_a_quarantine(site):
     (site.root / "outside").mkdir(mode=0o700)
     (site.root / "quarantine").symlink_to(site.root / "outside")
-    site.connect(REQUEST, image(1, b"AA" * 400))
+    site.connect(HEART_REQUEST, image(1, b"AA" * 400))
     assert site.files("outside") == {}
     assert len(site.files("tmp/quarantine")) == 2
 
@@ -207,11 +196,11 @@ def test_whoever_reads_the_data_directory_finds_no_quarantine_beside_the_images(
 
 
 def test_a_removed_quarantine_is_made_again(site):
-    site.connect(REQUEST, image(1, b"AA" * 400), RELEASE_RQ)
+    site.connect(HEART_REQUEST, image(1, b"AA" * 400), RELEASE_RQ)
     for path in (site.root / "quarantine").iterdir():
         path.unlink()
     (site.root / "quarantine").rmdir()
-    site.connect(REQUEST, image(2, b"AA" * 400), RELEASE_RQ)
+    site.connect(HEART_REQUEST, image(2, b"AA" * 400), RELEASE_RQ)
     assert len(kept(site)) == 1
     assert stat.S_IMODE((site.root / "quarantine").stat().st_mode) == 0o700
 
@@ -225,7 +214,7 @@ def replay(site, *arguments):
 def test_replay_files_an_image_whose_obstacle_is_gone(site, capsys):
     obstacle = site.root / "data" / "P1-Doe.Jane"
     obstacle.write_text("a file where a directory should be")
-    site.connect(REQUEST, image(1), RELEASE_RQ)
+    site.connect(HEART_REQUEST, image(1), RELEASE_RQ)
     assert replay(site, "--all") == 1
     assert "0 filed, 1 not" in capsys.readouterr().out
     obstacle.unlink()
@@ -242,7 +231,7 @@ def test_replay_files_an_image_whose_obstacle_is_gone(site, capsys):
 
 
 def test_replay_files_what_was_mended_and_leaves_the_rest(site, capsys):
-    site.connect(REQUEST, image(1, b"AA" * 400), image(2, b"BB" * 400), RELEASE_RQ)
+    site.connect(HEART_REQUEST, image(1, b"AA" * 400), image(2, b"BB" * 400), RELEASE_RQ)
     first, second = sorted(kept(site))
     mended = data_set("1.2.3.1", number="1")
     (site.root / "quarantine" / first).write_bytes(encode_header(CT, "1.2.3.1", EXPLICIT_LITTLE) + mended)
@@ -274,7 +263,7 @@ def test_a_replayed_image_has_its_receipt(tmp_path):
     site = Site(tmp_path, receipts_dir=str(tmp_path / "receipts"))
     obstacle = site.root / "data" / "P1-Doe.Jane"
     obstacle.write_text("a file where a directory should be")
-    site.connect(REQUEST, image(1), RELEASE_RQ)
+    site.connect(HEART_REQUEST, image(1), RELEASE_RQ)
     obstacle.unlink()
     configuration = tmp_path / "listener.json"
     keys = ("data_dir", "log_dir", "tmp_dir", "receipts_dir")

@@ -7,12 +7,8 @@ import os
 import pytest
 from dicomwire import (
     CT,
-    EXPLICIT_LITTLE,
     RELEASE_RQ,
-    VERIFICATION,
-    associate_rq,
     command,
-    context_item,
     data_set,
     p_data,
     pdv,
@@ -20,19 +16,11 @@ from dicomwire import (
     ui,
     us,
 )
-from scripted import Site, run_all
+from scripted import HEART_REQUEST, SERIES, Site, run_all
 
 from listener import receipts as receipts_module
 from listener.dimse import Command
 from listener.receipts import Event, Receipt, Receipts, Sender, format_receipt
-
-REQUEST = associate_rq(
-    context_item(1, VERIFICATION, EXPLICIT_LITTLE),
-    context_item(3, CT, EXPLICIT_LITTLE),
-    called=b"HEART",
-    calling=b"PACS",
-)
-SERIES = "P1-Doe.Jane/Head-20200102-1.2/Axial-no.value.provided-1.2.3"
 
 
 @pytest.fixture
@@ -60,7 +48,7 @@ def moved(number, originator=b"\0\0\x30\x10\x06\0\0\0PFDCM ", move_id=77):
 
 
 def test_a_filed_image_is_told_with_its_place_and_the_move_that_it_answers(site):
-    site.connect(REQUEST, moved(1), RELEASE_RQ)
+    site.connect(HEART_REQUEST, moved(1), RELEASE_RQ)
     (line,) = lines(site)
     assert line.pop("t") > 1.6e9
     assert line == {
@@ -93,12 +81,12 @@ def test_the_receipt_is_there_before_the_answer_is_and_the_file_before_the_recei
             seen.extend(lines(site))
             assert [name for name in site.files() if name.endswith(".dcm")] == [f"{SERIES}/00001-1.2.3.1.dcm"]
 
-    site.connect(REQUEST, image(1), RELEASE_RQ, before_each=look)
+    site.connect(HEART_REQUEST, image(1), RELEASE_RQ, before_each=look)
     assert [line["event"] for line in seen] == ["filed"]
 
 
 def test_an_instance_that_comes_again_is_told_by_the_name_that_it_has(site):
-    site.connect(REQUEST, image(1), image(1), image(1, pixels=bytes(18)), RELEASE_RQ)
+    site.connect(HEART_REQUEST, image(1), image(1), image(1, pixels=bytes(18)), RELEASE_RQ)
     told = [(line["event"], line["file"].partition(".differs-")[0], line["move_id"]) for line in lines(site)]
     name = "00001-1.2.3.1.dcm"
     assert told == [("filed", name, None), ("same", name, None), ("different", name, None)]
@@ -108,7 +96,7 @@ def test_an_instance_that_comes_again_is_told_by_the_name_that_it_has(site):
 def test_a_refused_image_is_told_with_status_and_reason(site):
     other = store(3, CT, "1.2.3.7", data_set("1.2.3.8"))
     no_class = store(3, "1.2.3.4", "1.2.3.9", data_set("1.2.3.9"))
-    site.connect(REQUEST, other, no_class, RELEASE_RQ)
+    site.connect(HEART_REQUEST, other, no_class, RELEASE_RQ)
     mismatch, unsupported = lines(site)
     assert (mismatch["event"], mismatch["status"], mismatch["series"]) == ("quarantined", 0xA900, "1.2.3")
     assert mismatch["reason"] == "SOPInstanceUID is another than in the command"
@@ -118,7 +106,7 @@ def test_a_refused_image_is_told_with_status_and_reason(site):
 
 def test_an_image_that_is_cut_off_is_told_with_the_bytes_that_came(site):
     whole = image(1)
-    site.connect(REQUEST, whole[:-10])
+    site.connect(HEART_REQUEST, whole[:-10])
     (line,) = lines(site)
     # of a fragment, what has come of it
     assert (line["event"], line["instance"]) == ("cut off", "1.2.3.1")
@@ -127,7 +115,7 @@ def test_an_image_that_is_cut_off_is_told_with_the_bytes_that_came(site):
 
 def test_nobody_wants_receipts(tmp_path):
     without = Site(tmp_path)
-    without.connect(REQUEST, image(1), RELEASE_RQ)
+    without.connect(HEART_REQUEST, image(1), RELEASE_RQ)
     assert len(without.images()) == 1
     without.close()
 
@@ -176,10 +164,10 @@ def test_a_full_disk_fails_no_image_and_is_logged_once(site, monkeypatch, caplog
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", full)
-        site.connect(REQUEST, image(1), image(2), RELEASE_RQ)
+        site.connect(HEART_REQUEST, image(1), image(2), RELEASE_RQ)
     assert len(site.images()) == 2
     assert caplog.text.count("receipts cannot be written: No space left on device") == 1
-    site.connect(REQUEST, image(3), RELEASE_RQ)
+    site.connect(HEART_REQUEST, image(3), RELEASE_RQ)
     assert [line["instance"] for line in lines(site)] == ["1.2.3.3"]
 
 
