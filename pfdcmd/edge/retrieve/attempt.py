@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pfdcmd.edge.retrieve.search import Found, find_series, find_study_of
@@ -41,13 +41,13 @@ async def attempt(
     site: JobSite,
     request: RetrieveRequest,
     *,
-    begun: Callable[[SeriesEvidence], None],
+    begun: Callable[[Iterable[SeriesEvidence]], None],
     only: Sequence[str] = (),
     doubtful: set[str] | None = None,
 ) -> AttemptResult:
     """Ask, move and look, once.
 
-    Args: begun: told of each series before anything of it is moved; only: of a later attempt, the series to go on with;
+    Args: begun: told of series before anything of it is moved; only: of a later attempt, the series to go on with;
           doubtful: what attempts before this one have left there (see Errand).
     """
     study = request.study
@@ -70,7 +70,8 @@ async def attempt(
     if not request.series and not only:
         await _retrieve_at_once(site, errand, found, begun)
     hidden = await _retrieve_hidden(site, errand, found) if not request.series else []
-    wanted = [uid for uid in request.series or (*found.series, *hidden) if not only or uid in only]
+    chosen = frozenset(only)
+    wanted = [uid for uid in request.series or (*found.series, *hidden) if not only or uid in chosen]
     evidence = await _retrieve_each(site, errand, found, wanted, begun)
     await _note_rate(site, errand, evidence, loop.time() - begin)
     if not wanted and not only:
@@ -80,7 +81,7 @@ async def attempt(
 
 
 async def _retrieve_at_once(
-    site: JobSite, errand: Errand, found: Found, begun: Callable[[SeriesEvidence], None]
+    site: JobSite, errand: Errand, found: Found, begun: Callable[[Iterable[SeriesEvidence]], None]
 ) -> None:
     """Move a study of which nothing is here by one C-MOVE, when it has more series than may come side by side.
 
@@ -93,8 +94,7 @@ async def _retrieve_at_once(
     # By their series too: a ledger that was made again from the files does not know which study they are of.
     if await site.ledger.series_of_study(errand.study) or await _is_any_here(site, found):
         return
-    for uid, counted in found.series.items():
-        begun(SeriesEvidence(uid, counted=counted))
+    begun([SeriesEvidence(uid, counted=counted) for uid, counted in found.series.items()])
     async with site.lanes.turn(("pacs", errand.pacs), policy.max_associations):
         delivery = site.delivery(errand.peer)
         outcome = await site.pacs.retrieve(errand.peer, Selection(errand.study), lambda _: None, deliver_to=delivery)
@@ -111,7 +111,11 @@ async def _is_any_here(site: JobSite, found: Found) -> bool:
 
 
 async def _retrieve_each(
-    site: JobSite, errand: Errand, found: Found, wanted: Sequence[str], begun: Callable[[SeriesEvidence], None]
+    site: JobSite,
+    errand: Errand,
+    found: Found,
+    wanted: Sequence[str],
+    begun: Callable[[Iterable[SeriesEvidence]], None],
 ) -> list[SeriesEvidence]:
     """The series side by side, but no more of one job than the PACS takes at once: others want their turn too."""
     own = asyncio.Semaphore(errand.policy.max_associations)

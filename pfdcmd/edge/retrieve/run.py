@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 from pfdcmd.edge.retrieve.attempt import AttemptResult, attempt
@@ -120,9 +120,8 @@ class JobRun:
         if result.study and request.study is None:
             self._set(request=replace(request, study=result.study))
         self._counts = result.counts
-        for evidence in result.series:
-            self._present[evidence.series] = len(evidence.present)
-            self._put(judge_series(evidence))
+        self._present.update((evidence.series, len(evidence.present)) for evidence in result.series)
+        self._put(map(judge_series, result.series))
         # What is complete is looked at again in the next life, but not in the next attempt.
         self._open = [one.series for one in self.job.series if one.state is not JobState.COMPLETE]
         return result
@@ -133,14 +132,18 @@ class JobRun:
         except Fault:
             return 1
 
-    def _begin_series(self, evidence: SeriesEvidence) -> None:
-        judged = judge_series(evidence)
-        self._present.setdefault(evidence.series, len(evidence.present))
-        self._put(replace(judged, state=JobState.RUNNING, reasons=()))
+    def _begin_series(self, several: Iterable[SeriesEvidence]) -> None:
+        begun = []
+        for evidence in several:
+            self._present.setdefault(evidence.series, len(evidence.present))
+            begun.append(replace(judge_series(evidence), state=JobState.RUNNING, reasons=()))
+        self._put(begun)
 
-    def _put(self, progress: SeriesProgress) -> None:
-        others = {one.series: one for one in self.job.series}
-        self._set(series=tuple({**others, progress.series: progress}.values()))
+    def _put(self, several: Iterable[SeriesProgress]) -> None:
+        """One change of the job, however many series there are: a PACS may list thousands, and others wait."""
+        by_series = {one.series: one for one in self.job.series}
+        by_series.update((one.series, one) for one in several)
+        self._set(series=tuple(by_series.values()))
 
     def _present_count(self) -> int:
         return sum(self._present.values())

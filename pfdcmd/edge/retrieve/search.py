@@ -49,10 +49,11 @@ async def find_series(pacs: PacsPort, peer: Peer, study: str, only: tuple[str, .
         "NumberOfSeriesRelatedInstances": "",
     }
     series: dict[str, int | None] = {}
+    wanted = frozenset(only)
     with suppress(PeerFailed):
         async for match in pacs.find_level(peer, LevelQuery("SERIES", keys, _MAX_SERIES)):
             uid = _uid(match, "SeriesInstanceUID")
-            if uid and (not only or uid in only):
+            if uid and (not wanted or uid in wanted):
                 series[uid] = _count(match, "NumberOfSeriesRelatedInstances")
     if only:
         return Found(series)

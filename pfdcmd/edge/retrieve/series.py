@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from pfdcmd.edge.retrieve.search import find_instances
@@ -49,7 +49,7 @@ class SeriesErrand:
         self._series = series
         self._evidence = SeriesEvidence(series, counted=counted)
 
-    async def run(self, begun: Callable[[SeriesEvidence], None]) -> SeriesEvidence:
+    async def run(self, begun: Callable[[Iterable[SeriesEvidence]], None]) -> SeriesEvidence:
         """Do it when it is the series' turn; begun is told what there is before anything is moved."""
         limit = self._errand.policy.max_associations
         lanes = self._site.lanes
@@ -57,7 +57,7 @@ class SeriesErrand:
         async with lanes.turn(("series", self._series), 1), lanes.turn(("pacs", self._errand.pacs), limit):
             try:
                 await self._learn()
-                begun(self._evidence)
+                begun([self._evidence])
                 await self._move()
             except PacsFault as fault:
                 self._add(outcome_of_fault(fault))
