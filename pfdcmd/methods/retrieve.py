@@ -184,7 +184,15 @@ METHODS = (
                 "bytes": _MAYBE_COUNT,
                 "seconds": _MAYBE_SECONDS,
                 "series": list_schema(
-                    record_schema({"series": TEXT, "expected": _MAYBE_COUNT, "here": COUNT, "move": COUNT})
+                    record_schema(
+                        {
+                            "series": TEXT,
+                            "expected": _MAYBE_COUNT,
+                            "here": COUNT,
+                            "move": COUNT,
+                            "missing_instances": list_schema(TEXT),
+                        }
+                    )
                 ),
             }
         ),
