@@ -214,6 +214,13 @@ class ObjectStoreUnavailable(StorageFault):
     do = "Check the settings below /swift."
 
 
+class TargetTaken(StorageFault):
+    """The series has been copied there already."""
+
+    number = 403
+    do = "Use what is there, or name another directory."
+
+
 class PathRefused(StorageFault):
     """The path is not below one of the directories that messages may name."""
 

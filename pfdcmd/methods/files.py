@@ -8,7 +8,7 @@ from typing import Any
 from pfdcmd.actions.caller import Caller, Right
 from pfdcmd.actions.context import Context
 from pfdcmd.actions.receivedseries import copy_series, find_directory, parse_target, read_tags
-from pfdcmd.errors import PathRefused, SeriesNotFound, StorageFault
+from pfdcmd.errors import PathRefused, SeriesNotFound, StorageFault, TargetTaken
 from pfdcmd.methods.method import Example, Method
 from pfdcmd.methods.sample import SERIES_UID
 from pfdcmd.methods.schemas import SERIES, TEXT, TEXTS, record_schema
@@ -26,7 +26,7 @@ async def _copy(params: Params, context: Context, _caller: Caller) -> dict[str, 
     target = str(parse_target(params["path"], "path") / uid)
     copy = await copy_series(await find_directory(uid, context), target, context)
     if not copy.is_made:
-        raise StorageFault(f"{target} is there already.", parameter="path")
+        raise TargetTaken(f"{target} is there already.", parameter="path")
     return {"series": uid, "source": copy.source, "target": copy.target}
 
 
@@ -64,6 +64,6 @@ METHODS = (
                 },
             ),
         ),
-        errors=(SeriesNotFound, StorageFault, PathRefused),
+        errors=(SeriesNotFound, StorageFault, TargetTaken, PathRefused),
     ),
 )
