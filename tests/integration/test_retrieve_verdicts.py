@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from listenerprocess import running_workers
 from misbehavingpacs import CALLING_AE, HOST, Behaviour, misbehaving_pacs
-from retrieving import SETTINGS, jobs_of, until
+from retrieving import SECONDS, SETTINGS, jobs_of, until
 from studyimages import instance_uid, series_uid, study_images, study_uid
 
 from pfdcmd.edge.retrieve.ledger import FILE_NAME
@@ -308,6 +308,28 @@ def test_a_job_goes_on_with_what_is_missing_when_pfdcm_comes_back(listener, stud
     assert had < SERIES * IMAGES
     # An image that was on its way when pfdcm went may have been asked for once more.
     assert len(sent_more_than_once(pacs)) <= SERIES
+
+
+def test_a_job_outlives_the_ledger_and_pfdcm(listener, study):
+    async def run(pacs):
+        state = listener.root / "state"
+        async with jobs_of(pacs.entry, listener.root, SETTINGS) as jobs:
+            job = await jobs.start(whole(study))
+            await until(lambda: pacs.sent)
+            # Its own file last: without that, another one is begun at once.
+            for file in sorted(state.glob(f"{FILE_NAME}*"), reverse=True):
+                file.unlink()
+            assert not await jobs.list(limit=5)
+            async with asyncio.timeout(SECONDS):
+                while [one.id for one in await jobs.list(limit=5)] != [job.id]:
+                    await asyncio.sleep(0.02)
+        pacs.behaviour = Behaviour()
+        async with jobs_of(pacs.entry, listener.root, SETTINGS) as jobs:
+            return await jobs.wait(job.id)
+
+    with pacs_with(listener, study, Behaviour(image_seconds=0.5)) as pacs:
+        job = asyncio.run(run(pacs))
+    assert job.state == "complete"
 
 
 def test_a_job_waits_for_the_end_of_quiet_hours_and_says_so_to_whoever_waits(listener, study):

@@ -50,6 +50,7 @@ class Jobs:
         self._starting = asyncio.Lock()
         self._wake = asyncio.Event()
         self._is_lasting = False
+        self._ledger_number = 0
         self._tending: list[asyncio.Task[None]] = []
         self._noting: set[asyncio.Task[None]] = set()
 
@@ -57,15 +58,16 @@ class Jobs:
         """Go on with the jobs that had not ended, and look after all until `close`. Raises: StorageFault."""
         self._is_lasting = True
         is_new = await self._site.ledger.open()
+        self._ledger_number = self._site.ledger.number
         for job in await self._site.ledger.open_jobs():
             self._run(replace(job, state=JobState.QUEUED))
         if self._runs:
             _log.info("%d retrieves go on", len(self._runs))
         self._tending = [asyncio.create_task(self._tend())]
-        if is_new:
-            self._tending.append(asyncio.create_task(self._rebuild()))
         for task in self._tending:
             task.add_done_callback(_tell_of_end)
+        if is_new:
+            self._begin_rebuilding()
 
     async def close(self) -> None:
         """Stop what runs, for another pfdcm to go on with, and close the ledger."""
@@ -193,6 +195,7 @@ class Jobs:
         forgotten = loop.time()
         while True:
             try:
+                await self._note_again_in_new_ledger()
                 news = await self._site.ledger.catch_up()
                 for run in list(self._runs.values()):
                     await run.refresh(news)
@@ -207,6 +210,21 @@ class Jobs:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _IDLE_SECONDS)
             await asyncio.sleep(_TEND_SECONDS)
+
+    async def _note_again_in_new_ledger(self) -> None:
+        """What is under way, when the ledger has been lost meanwhile. Raises: StorageFault."""
+        number = self._site.ledger.number
+        if number == self._ledger_number:
+            return
+        for run in list(self._runs.values()):
+            await self._site.ledger.save_job(run.job)
+        self._ledger_number = number
+        self._begin_rebuilding()
+
+    def _begin_rebuilding(self) -> None:
+        self._tending = [task for task in self._tending if not task.done()]
+        self._tending.append(task := asyncio.create_task(self._rebuild()))
+        task.add_done_callback(_tell_of_end)
 
     async def _rebuild(self) -> None:
         """Have a new ledger know what is on disk; nothing waits for it, for whoever asks has it look at once."""

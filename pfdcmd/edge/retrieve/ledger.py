@@ -34,6 +34,11 @@ class SqliteLedger:
         await self._file.open()
         return self._file.is_new
 
+    @property
+    def number(self) -> int:
+        """Of the file: another number is another file, made again because the former was lost while it was in use."""
+        return self._file.number
+
     def close(self) -> None:
         """Write what is waiting, and close the file."""
         self._file.close()

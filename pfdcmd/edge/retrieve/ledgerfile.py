@@ -1,7 +1,7 @@
 """The ledger's file: one thread writes, many calls in one transaction; others read beside it (SQLite's WAL mode).
 
 A write is on disk, in the sense of fsync, when its call says that it must be; the rest can be had again from the
-receipts and the series directories.
+receipts and the series directories. A file that is taken away or damaged meanwhile is made again at its next use.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class LedgerFile:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
-        self._is_open = False
+        self._identity: tuple[int, int] | None = None
+        self.number = 0
+        """How many files there have been: another number is another file, which knows nothing."""
         self.is_new = False
 
     async def open(self) -> None:
@@ -85,15 +87,11 @@ class LedgerFile:
         self._connections.clear()
 
     def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        with _as_faults():
-            if not hasattr(self._local, "connection"):
-                self._open()
-                self._local.connection = self._connect()
-            return work(self._local.connection)
+        with self._as_faults():
+            return work(self._connection())
 
     def _write_all(self) -> None:
         """The writer thread."""
-        connection: sqlite3.Connection | None = None
         while (first := self._writes.get()) is not None:
             batch = [first]
             is_last = False
@@ -106,11 +104,8 @@ class LedgerFile:
                     batch.append(further)
             batch = [write for write in batch if write.result.set_running_or_notify_cancel()]
             try:
-                with _as_faults():
-                    if connection is None:
-                        self._open()
-                        connection = self._connect()
-                    _commit(connection, batch)
+                with self._as_faults():
+                    _commit(self._connection(), batch)
             except BaseException as error:  # whatever it is, it is for those who wait for it: this thread serves all
                 for write in batch:
                     if not write.result.done():
@@ -118,22 +113,59 @@ class LedgerFile:
             if is_last:
                 return
 
-    def _open(self) -> None:
-        """Make the file ready, once, in whichever thread comes first. Raises: sqlite3.Error, OSError."""
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's own, to the file that is there now. Raises: sqlite3.Error, OSError."""
+        number = self._open()
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None or self._local.number != number:
+            if connection is not None:
+                self._disconnect(connection)
+            self._local.connection = connection = self._connect()
+            self._local.number = number
+        return connection
+
+    def _open(self) -> int:
+        """Make the file ready, in whichever thread comes first. Returns: its number. Raises: sqlite3.Error, OSError."""
         with self._opening:
-            if self._is_open:
-                return
+            if self.number and self._identity == _identity_of(self._path):
+                return self.number
+            if self.number:
+                _log.error("the ledger %s has been taken away: it is made again from the files", self._path)
             connection = self._connect()
             try:
                 self.is_new = prepare(connection)
             except sqlite3.OperationalError:
                 raise
             except sqlite3.DatabaseError as error:
-                connection.close()
-                self._connections.remove(connection)
+                self._disconnect(connection)
                 self._set_aside(error)
-                self.is_new = prepare(self._connect())
-            self._is_open = True
+                connection = self._connect()
+                self.is_new = prepare(connection)
+            finally:
+                self._disconnect(connection)
+            self._identity = _identity_of(self._path)
+            self.number += 1
+            return self.number
+
+    @contextlib.contextmanager
+    def _as_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError, *_UNSPEAKABLE) as error:
+            if type(error) is sqlite3.DatabaseError:  # SQLITE_CORRUPT and SQLITE_NOTADB have no class of their own
+                self._condemn(error)
+            raise _fault(error) from error
+
+    def _condemn(self, error: sqlite3.DatabaseError) -> None:
+        """Set a file aside that has been found to be damaged in use, if another thread has not done so."""
+        with self._opening:
+            if getattr(self._local, "number", 0) == self.number and self._identity == _identity_of(self._path):
+                self._set_aside(error)
+
+    def _disconnect(self, connection: sqlite3.Connection) -> None:
+        connection.close()
+        with contextlib.suppress(ValueError):
+            self._connections.remove(connection)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -177,12 +209,12 @@ def _commit(connection: sqlite3.Connection, batch: list[_Write]) -> None:
         write.result.set_result(result)
 
 
-@contextlib.contextmanager
-def _as_faults() -> Iterator[None]:
+def _identity_of(path: Path) -> tuple[int, int] | None:
     try:
-        yield
-    except (sqlite3.Error, OSError, *_UNSPEAKABLE) as error:
-        raise _fault(error) from error
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _fault(error: Exception) -> StorageFault:

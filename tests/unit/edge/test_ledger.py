@@ -298,6 +298,32 @@ def test_a_damaged_ledger_is_set_aside_and_made_again_from_the_files(site):
     assert [file for file in site.state.iterdir() if ".damaged-" in file.name]
 
 
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_ledger_lost_while_it_is_used_is_made_again(site, is_damaged):
+    async def work(ledger):
+        await ledger.save_job(a_job("1" * 16))
+        await ledger.jobs(5)
+        for file in site.state.glob(f"{FILE_NAME}*"):
+            if is_damaged:
+                file.write_bytes(b"x" * file.stat().st_size)
+            else:
+                file.unlink()
+        deadline = time.monotonic() + SECONDS
+        while ledger.number == 1 and time.monotonic() < deadline:
+            with contextlib.suppress(StorageFault):
+                await ledger.jobs(5)
+        assert ledger.number == 2
+        site.file(1)
+        await ledger.look(SERIES, [str(site.directory)])
+        assert await ledger.present(SERIES) == {"1.9.1"}
+        await ledger.save_job(a_job("2" * 16))
+        return [job.id for job in await ledger.jobs(5)]
+
+    assert in_ledger(site, work) == ["2" * 16]
+    assert in_ledger(site, lambda ledger: ledger.job("2" * 16)).id == "2" * 16
+    assert len(list(site.state.glob(f"{FILE_NAME}.damaged-*"))) == (3 if is_damaged else 0)
+
+
 def test_receipts_of_workers_that_are_gone_are_forgotten_once_read(site):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
