@@ -1,7 +1,7 @@
 """What is told at once is what jsonschema says, for every method that there is."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -19,6 +19,7 @@ _VALUES = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(data=st.data())
 @pytest.mark.parametrize("name", METHODS)
 def test_what_is_certainly_valid_is_valid(name, data):
