@@ -19,7 +19,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 @pytest.mark.parametrize("name", METHODS)
 def test_what_is_certainly_valid_is_valid(name, data):
