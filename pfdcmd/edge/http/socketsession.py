@@ -31,6 +31,9 @@ from pfdcmd.wire.jsonrpc import encode_error, encode_notification, error_of
 MAX_REQUESTS = 16
 """Under way at once on one socket; one that needs more opens another, or sends a batch."""
 
+MAX_UNSENT_BYTES = 4 * 1024 * 1024
+"""Of answers that the caller has not read: with more, nothing further of it is begun."""
+
 _GUARD_SECONDS = 5.0
 _MAX_REASON_BYTES = 123
 """Of a close frame: RFC 6455 section 5.5."""
@@ -61,6 +64,9 @@ class SocketSession:
         self._requests: set[asyncio.Task[None]] = set()
         self._received = 0
         self._one_at_a_time = asyncio.Lock()
+        self._unsent_bytes = 0
+        self._has_room = asyncio.Event()
+        self._has_room.set()
         self._subscriptions = Subscriptions(hub, self._send, partial(snapshot_of, context=context, is_whole=False))
 
     async def run(self) -> None:
@@ -136,6 +142,8 @@ class SocketSession:
     async def _perform(self, text: bytes, caller: Caller, number: int) -> None:
         caller = dataclasses.replace(caller, request_id=part_of(caller.request_id, number))
         set_request_id(caller.request_id)
+        while not self._has_room.is_set():  # one that has begun meanwhile may have taken it again
+            await self._has_room.wait()
         begun: list[str] = []
         own = {
             SUBSCRIBE: dataclasses.replace(METHODS[SUBSCRIBE], run=partial(self._subscribe, begun)),
@@ -146,7 +154,7 @@ class SocketSession:
         except MessageFault as fault:
             answer = encode_error(error_of(fault, None))
         if answer is not None:
-            await self._send(answer.decode("ascii"))
+            await self._answer(answer)
         self._subscriptions.begin(begun)
 
     async def _subscribe(self, begun: list[str], params: Params, context: Context, _caller: Caller) -> dict[str, Any]:
@@ -170,6 +178,17 @@ class SocketSession:
 
     async def _unsubscribe(self, params: Params, _context: Context, _caller: Caller) -> None:
         self._subscriptions.remove(params["subscription"])
+
+    async def _answer(self, answer: bytes) -> None:
+        self._unsent_bytes += len(answer)
+        if self._unsent_bytes > MAX_UNSENT_BYTES:
+            self._has_room.clear()
+        try:
+            await self._send(answer.decode("ascii"))
+        finally:
+            self._unsent_bytes -= len(answer)
+            if self._unsent_bytes <= MAX_UNSENT_BYTES:
+                self._has_room.set()
 
     async def _notify(self, method: str, params: Params) -> None:
         await self._send(encode_notification(method, params).decode("ascii"))
