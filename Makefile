@@ -66,6 +66,9 @@ bench: $(VENV)/.test debian
 	$(BIN)/python -m tests.bench.query
 	$(BIN)/python -m tests.bench.retrieve
 	$(BIN)/python -m tests.bench.services
+	$(BIN)/python -m tests.bench.rpc
+	$(BIN)/python -m tests.bench.retrieve_study
+	$(BIN)/python -m tests.bench.status
 	@mkdir -p build
 	$(BIN)/python -m tests.bench.ingest --json build/ingest.json $(BENCH)
 

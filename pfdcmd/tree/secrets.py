@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from pfdcmd.errors import TreeFault
@@ -26,14 +27,22 @@ _SECRET_WORDS = frozenset(
     {"password", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "tokens", "credential", "credentials",
      "apikey", "authorization"}
 )  # fmt: skip
+# In nearly no directory, and quick to tell of all that is in one: a large tree is looked through whenever it is shown.
+_STEMS = ("pass", "pwd", "secret", "token", "credential", "key", "authorization")
+_TRACES = ("{", "://", "PRIVATE KEY-----")
+_WITH_ITEMS = (MappingProxyType, tuple)
 _KEY_OF = frozenset({"api", "access", "account", "auth", "private", "encryption", "signing", "hmac", "shared"})
 _URL_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,31}://[^/@:\s]{0,256}:)[^/@\s]{1,1024}@")
 _PRIVATE_KEY = "PRIVATE KEY-----"
 
 
-@lru_cache(maxsize=4096)
 def is_secret_name(key: str) -> bool:
     """Whether what is called so is secret: by the words that the name consists of."""
+    return _holds(key.lower(), _STEMS) and _has_secret_words(key)
+
+
+@lru_cache(maxsize=4096)
+def _has_secret_words(key: str) -> bool:
     words = [word.lower() for word in _WORD.findall(key)]
     if not words or words[-1] in ("path", "file"):
         return False
@@ -64,13 +73,30 @@ def keep_hidden(value: Any, before: Any, keys: tuple[str, ...]) -> Any:
 
 
 def _conceal(node: Node) -> Node:
-    if isinstance(node, Mapping):
-        shown = {key: _hide(item) if is_secret_name(key) else _conceal(item) for key, item in node.items()}
-        return directory(shown) if any(shown[key] is not node[key] for key in node) else node
+    if isinstance(node, str):
+        return _conceal_text(node)
     if isinstance(node, tuple):
         items = tuple(_conceal(item) for item in node)
         return items if any(item is not old for item, old in zip(items, node, strict=True)) else node
-    return _conceal_text(node) if isinstance(node, str) else node
+    if not isinstance(node, Mapping):
+        return node
+    entries = node.items()
+    if not _holds(" ".join(node).lower(), _STEMS) and not _holds(" ".join(_texts(node)), _TRACES):
+        entries = {key: item for key, item in entries if isinstance(item, _WITH_ITEMS)}.items()
+    hidden: dict[str, Node] = {}
+    for key, item in entries:
+        shown = _hide(item) if is_secret_name(key) else _conceal(item)
+        if shown is not item:
+            hidden[key] = shown
+    return directory({**node, **hidden}) if hidden else node
+
+
+def _holds(text: str, parts: tuple[str, ...]) -> bool:
+    return any(part in text for part in parts)
+
+
+def _texts(node: Mapping[str, Node]) -> list[str]:
+    return [item for item in node.values() if isinstance(item, str)]
 
 
 def _hide(node: Node) -> Node:
