@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 RUN_LOG = "listen.run.log"
-PREVIOUS = "listen.run.log.1"
 _MAX_FIELD = 64
 SAID_BY_DEFAULT = ("HOST", "EXIT", "TRAFFIC")
 
@@ -87,21 +86,21 @@ def format_abandoned(
     )
 
 
-def append_line(log_fd: int, line: str, max_bytes: int) -> None:
-    """Append a line; a log that has grown to max_bytes is first renamed to its previous one. Raises: OSError.
+def append_line(log_fd: int, line: str, max_bytes: int, name: str = RUN_LOG) -> None:
+    """Append a line; a log that has grown to max_bytes is first renamed, with `.1` after its name. Raises: OSError.
 
-    Args: log_fd: the log directory.
+    Args: log_fd: the log directory; name: of the log in it.
     """
     while True:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(RUN_LOG, flags, 0o666, dir_fd=log_fd)
+        fd = os.open(name, flags, 0o666, dir_fd=log_fd)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             status = os.fstat(fd)
-            if not status.st_nlink or _is_another(log_fd, status.st_ino):
+            if not status.st_nlink or _is_another(log_fd, name, status.st_ino):
                 continue
             if status.st_size >= max_bytes:
-                os.rename(RUN_LOG, PREVIOUS, src_dir_fd=log_fd, dst_dir_fd=log_fd)
+                os.rename(name, f"{name}.1", src_dir_fd=log_fd, dst_dir_fd=log_fd)
                 continue
             os.write(fd, line.encode("ascii", "replace"))
             return
@@ -109,9 +108,9 @@ def append_line(log_fd: int, line: str, max_bytes: int) -> None:
             os.close(fd)
 
 
-def _is_another(log_fd: int, inode: int) -> bool:
+def _is_another(log_fd: int, name: str, inode: int) -> bool:
     """Whether the log was renamed between our opening and our locking it."""
     try:
-        return os.stat(RUN_LOG, dir_fd=log_fd, follow_symlinks=False).st_ino != inode
+        return os.stat(name, dir_fd=log_fd, follow_symlinks=False).st_ino != inode
     except FileNotFoundError:
         return True

@@ -10,17 +10,16 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from listener.admission import FULL, TLS, Refusal
 from listener.config import Config
 from listener.doorkeeper import NO_ENTRY, Doorkeeper
+from listener.journal import Journal
 from listener.report import Report
-from listener.runlog import CutOff, append_line, format_abandoned, format_line, format_refusal
 from listener.serieslock import close_abandoned
 from listener.storage import Storage
-from listener.underway import Transfer, receipt_of
+from listener.underway import receipt_of
 
 if TYPE_CHECKING:
     from listener.connection import Connection
@@ -38,8 +37,6 @@ _PAUSE_SECONDS = 0.1
 # For threads to notice that their sockets have been shut down.
 _LAST_SECONDS = 5.0
 _REPORT_SECONDS = 1.0
-# A line for each refused connection would be as dear as a connection to who scans ports; the report counts them all.
-_REFUSAL_LINES_A_SECOND = 10
 _NO_DICOM = "protocol"
 
 
@@ -69,10 +66,10 @@ class Server:
         self._listening = listening
         self._doorkeeper = doorkeeper
         self._report = report
-        self._refusal_lines = (0.0, 0)
         self._storage = storage
         self._tls = tls
         self._archive = storage.archive
+        self._journal = Journal(self._config, self._archive)
         self._mutex = threading.Lock()
         self._open: dict[threading.Thread, _Open] = {}
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -90,7 +87,8 @@ class Server:
         """Serve until `stop`; then take no more, let the open associations finish, and release everything."""
         threading.stack_size(_THREAD_STACK_BYTES)
         for transfer in self._storage.underway.abandoned:
-            self._note_abandoned(transfer)
+            self._journal.note_abandoned(transfer)
+            self._storage.receipts.write(receipt_of(transfer))
         self._clean()
         try:
             self._accept_until_stopped()
@@ -166,7 +164,7 @@ class Server:
             self._start(_Open(sock, refusal, time.monotonic()), peer, NO_ENTRY)
             return
         sock.close()
-        self._write_refusal(peer, refusal)
+        self._journal.note_refusal(peer, refusal)
 
     def _start(self, opened: _Open, peer: str, entry: int) -> None:
         thread = threading.Thread(target=self._run, args=(opened, peer, entry), name=peer, daemon=True)
@@ -192,7 +190,7 @@ class Server:
             opened.connection = connection
             connection.serve()
             self._count(opened, connection)
-            self._write_run_log(opened, connection, peer)
+            self._journal.note_end(connection, peer, time.monotonic() - opened.began)
         finally:
             opened.socket.close()
             self._let_go(threading.current_thread(), entry)
@@ -207,7 +205,7 @@ class Server:
             # A peer that was to be refused anyway has been counted.
             if opened.refusal is None:
                 self._report.count_refused(TLS.word)
-            self._write_refusal(peer, replace(TLS, text=f"TLS: {tls.explain(error)}"))
+            self._journal.note_refusal(peer, replace(TLS, text=f"TLS: {tls.explain(error)}"))
             return False
         return True
 
@@ -238,47 +236,6 @@ class Server:
             is_draining=is_draining,
         )
 
-    def _write_refusal(self, peer: str, refusal: Refusal) -> None:
-        now = time.monotonic()
-        with self._mutex:
-            second, count = self._refusal_lines
-            second, count = self._refusal_lines = (now, 1) if now - second >= 1 else (second, count + 1)
-        said = self._config.log_on_failure
-        if said and count <= _REFUSAL_LINES_A_SECOND:
-            when = datetime.now().astimezone()
-            self._append(format_refusal(now=when, service=self._config.service, peer=peer, why=refusal.text, said=said))
-
-    def _write_run_log(self, opened: _Open, connection: Connection, peer: str) -> None:
-        association, tally = connection.association, connection.tally
-        said = self._config.log_on_success
-        if association.refusal is not None:
-            said = tuple({*said} - {"HOST"} | {*self._config.log_on_failure}) if self._config.log_on_failure else ()
-        if not said:
-            return
-        line = format_line(
-            now=datetime.now().astimezone(),
-            service=self._config.service,
-            peer=peer,
-            calling_ae=association.calling_ae,
-            called_ae=association.called_ae,
-            images=tally.images,
-            size_bytes=tally.size_bytes,
-            refused=tally.refused,
-            outcome=tally.outcome,
-            pid=os.getpid(),
-            seconds=time.monotonic() - opened.began,
-            said=said,
-            cut_off=tally.cut_off,
-        )
-        self._append(line)
-
-    def _append(self, line: str) -> None:
-        _LOG.info("%s", line.rstrip("\n"))
-        try:
-            append_line(self._archive.log_fd, line, self._config.run_log_bytes)
-        except OSError as error:
-            _LOG.error("the run log cannot be written: %s", error.strerror)
-
     def _clean(self) -> None:
         """Remove and close what killed workers left."""
         try:
@@ -290,18 +247,6 @@ class Server:
             close_abandoned(self._archive, lambda name: _LOG.warning("closed a series that was abandoned, %s", name))
         except OSError as error:
             _LOG.error("cleaning failed: %s", error.strerror)
-
-    def _note_abandoned(self, transfer: Transfer) -> None:
-        line = format_abandoned(
-            now=datetime.now().astimezone(),
-            service=self._config.service,
-            peer=transfer.peer,
-            calling_ae=transfer.calling_ae,
-            called_ae=transfer.called_ae,
-            cut_off=CutOff(transfer.sop_instance, None),
-        )
-        self._append(line)
-        self._storage.receipts.write(receipt_of(transfer))
 
     def _drain(self) -> None:
         """Let the open associations finish; then cut them off."""

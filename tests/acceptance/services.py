@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -76,6 +77,11 @@ class Site:
 
     def images(self, name: str) -> list[Path]:
         return list((self.directory / "dicom" / name / "data").rglob("*.dcm"))
+
+    def admissions(self, name: str) -> list[dict[str, Any]]:
+        """What the audit of the service's door says."""
+        path = self.directory / "dicom" / name / "log" / "admission.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()]
 
     def run_log(self, name: str) -> str:
         path = self.directory / "dicom" / name / "log" / "listen.run.log"

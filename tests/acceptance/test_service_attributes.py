@@ -72,6 +72,8 @@ def test_allowed_calling_ae(site):
     assert CALLING in said
     assert "Rejected Permanent" in said
     assert refused(site, "calling") == {"calling_ae": 1}
+    told = [(line["calling"], line["outcome"]) for line in site.admissions("calling")]
+    assert told[-2:] == [("PACS2", "admitted"), ("STRANGER", "refused")]
 
 
 def test_only_from_and_no_access(site):
@@ -82,6 +84,11 @@ def test_only_from_and_no_access(site):
         assert echo(far.port)
     assert refused(site, "hosts") == {"address": 2}
     assert 'peer=127.0.0.9 outcome="refused: address not allowed"' in site.run_log("hosts")
+    assert {(line["address"], line["outcome"]) for line in site.admissions("hosts")} >= {
+        ("127.0.0.2", "admitted"),
+        ("127.0.0.3", "refused"),
+        ("127.0.0.9", "refused"),
+    }
 
 
 def test_the_longer_match_decides(site):
