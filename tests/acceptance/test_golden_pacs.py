@@ -134,6 +134,8 @@ def test_a_study_left_out_leaves_its_place_empty(session):
 def test_what_is_filed(session):
     tops = {"/".join(path.split("/")[:3]) for path in RECORDED["tree"]}
     filed = {path for path in session.tree if "/".join(path.rstrip("/").split("/")[:3]) in tops}
+    # the audit of the listener's door has no like in the original
+    filed.discard("/dicom/log/admission.jsonl")
     assert filed | {f"{top}/" for top in tops} == set(RECORDED["tree"]) | {f"{top}/" for top in tops}
 
 

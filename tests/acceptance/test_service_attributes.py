@@ -249,6 +249,9 @@ def test_user_and_group_where_pfdcm_is_root_and_without_effect_where_not(site, o
     (image,) = wait_until(lambda: list((open_directory / "data").rglob("*.dcm")))
     assert image.owner() == ("nobody" if is_root else psutil.Process().username())
     site.write("account", "# no more\n")
+    # the workers write into the directories until they have ended
+    wait_until(lambda: not psutil.pid_exists(pid))
+    wait_until(lambda: not site.show("account"))
 
 
 def test_log_on_success_and_on_failure(site):
