@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from pfdcmd.tree.node import Node
+from pfdcmd.tree.node import Node, Weight, weigh
 from pfdcmd.tree.path import format_path, parse_path
 from pfdcmd.tree.secrets import conceal
 from pfdcmd.tree.store import Missing
 
 MAX_ENTRIES = 1000
 MAX_CHARACTERS = 32 * 1024
+_LIGHT = Weight(MAX_ENTRIES, MAX_CHARACTERS)
 
 
 def describe(path: str, node: Node | Missing, *, is_whole: bool = False) -> dict[str, Any]:
@@ -26,22 +26,5 @@ def describe(path: str, node: Node | Missing, *, is_whole: bool = False) -> dict
 
 def is_light(node: Node) -> bool:
     """Whether a node has at most MAX_ENTRIES entries and MAX_CHARACTERS; found out by looking at no more of it."""
-    entries = characters = 0
-    waiting = [node]
-    while waiting:
-        item = waiting.pop()
-        entries += 1
-        if isinstance(item, str):
-            characters += len(item)
-        elif isinstance(item, Mapping):
-            entries += len(item)
-            if entries <= MAX_ENTRIES:
-                characters += sum(map(len, item))
-                waiting.extend(item.values())
-        elif isinstance(item, tuple):
-            entries += len(item)
-            if entries <= MAX_ENTRIES:
-                waiting.extend(item)
-        if entries > MAX_ENTRIES or characters > MAX_CHARACTERS:
-            return False
-    return True
+    weight = weigh(node, at_most=_LIGHT)
+    return weight.entries <= MAX_ENTRIES and weight.characters <= MAX_CHARACTERS

@@ -82,18 +82,24 @@ def freeze_item(value: object, depth: int) -> Node:
     return freeze(value, depth)
 
 
-def weigh(node: Node) -> Weight:
-    """What the node and everything below it cost, its own key aside."""
-    entries = characters = 0
+def weigh(node: Node, at_most: Weight | None = None) -> Weight:
+    """What the node and everything below it cost, its own key aside.
+
+    Args: at_most: what is more than this is not looked at to its end; what is returned is more than it, too.
+    """
+    entries, characters = 1, 0
     waiting = [node]
-    while waiting:
+    while waiting and (at_most is None or characters <= at_most.characters):
         item = waiting.pop()
-        entries += 1
         if isinstance(item, str):
             characters += len(item)
-        elif isinstance(item, Mapping):
-            characters += sum(map(len, item))
-            waiting.extend(item.values())
-        elif isinstance(item, tuple):
-            waiting.extend(item)
+        elif isinstance(item, Mapping | tuple):
+            entries += len(item)
+            if at_most is not None and entries > at_most.entries:
+                break
+            if isinstance(item, Mapping):
+                characters += sum(map(len, item))
+                waiting.extend(item.values())
+            else:
+                waiting.extend(item)
     return Weight(entries, characters)

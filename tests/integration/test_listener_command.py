@@ -1,5 +1,6 @@
 """The command pfdcm-listener."""
 
+import contextlib
 import re
 import signal
 import socket
@@ -62,7 +63,9 @@ def test_px_listens_command_line_binds_a_port_itself(tmp_path):
         errors.close()
 
 
-def test_a_worker_whose_directory_cannot_be_made_waits_for_it_and_then_serves(tmp_path):
+@contextlib.contextmanager
+def a_worker_in_whose_way_is_a_file(tmp_path):
+    """Yields the process, and what its log says as a function, once it has said that it cannot serve yet."""
     (tmp_path / "disk").write_text("in the way")
     with (tmp_path / "err").open("w") as errors:
         process = subprocess.Popen(
@@ -70,32 +73,26 @@ def test_a_worker_whose_directory_cannot_be_made_waits_for_it_and_then_serves(tm
             stdin=subprocess.DEVNULL,
             stderr=errors,
         )
+    log = (tmp_path / "err").read_text
     try:
-        wait_for(lambda: "cannot serve yet" in (tmp_path / "err").read_text(), "it says why")
+        wait_for(lambda: "cannot serve yet" in log(), "it says why")
+        yield process, log
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+
+
+def test_a_worker_whose_directory_cannot_be_made_waits_for_it_and_then_serves(tmp_path):
+    with a_worker_in_whose_way_is_a_file(tmp_path) as (process, log):
         (tmp_path / "disk").unlink()
-        wait_for(lambda: "bound here" in (tmp_path / "err").read_text(), "it serves")
+        wait_for(lambda: "bound here" in log(), "it serves")
         assert (tmp_path / "disk" / "d").is_dir()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(10)
 
 
 def test_sigterm_ends_a_worker_that_waits_for_its_directories(tmp_path):
-    (tmp_path / "disk").write_text("in the way")
-    with (tmp_path / "err").open("w") as errors:
-        process = subprocess.Popen(
-            [*COMMAND, "--port", "0", "-t", f"{tmp_path}/t", "-l", f"{tmp_path}/l", "-d", f"{tmp_path}/disk/d"],
-            stdin=subprocess.DEVNULL,
-            stderr=errors,
-        )
-    try:
-        wait_for(lambda: "cannot serve yet" in (tmp_path / "err").read_text(), "it says why")
+    with a_worker_in_whose_way_is_a_file(tmp_path) as (process, _):
         process.send_signal(signal.SIGTERM)
-        assert process.wait(2) == -signal.SIGTERM
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(10)
+        assert process.wait(20) == -signal.SIGTERM
