@@ -13,7 +13,6 @@ import contextlib
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -29,7 +28,9 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as S
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as STUDY_GET
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as STUDY_MOVE
 from pynetdicom.sop_class import Verification
+from pynetdicomserver import serving
 
+from pfdcmd.edge.pacs.peersocket import ResponsesOnly
 from pfdcmd.pacs.peer import Peer, parse_peer
 
 HOST = "127.0.0.1"
@@ -92,8 +93,7 @@ class MisbehavingPacs:
         """The requests of one kind, in order."""
         return [request for request in self.requests if request.kind == kind]
 
-    def on_connect(self, event: evt.Event) -> None:
-        self.sockets.append(event.assoc.dul.socket.socket)
+    def on_connect(self, _event: evt.Event) -> None:
         self.associations += 1
 
     def on_echo(self, event: evt.Event) -> int:
@@ -170,7 +170,7 @@ class MisbehavingPacs:
         for sop_class, syntaxes in contexts.items():
             for syntax in syntaxes:
                 entity.add_requested_context(sop_class, syntax)
-        opened = [(evt.EVT_CONN_OPEN, lambda event: self.sockets.append(event.assoc.dul.socket.socket))]
+        opened = [(evt.EVT_CONN_OPEN, self._on_connected)]
         association = entity.associate(*address, ae_title=request.destination, evt_handlers=opened)
         try:
             yield association
@@ -178,6 +178,11 @@ class MisbehavingPacs:
             if association.is_established:
                 association.release()
             association.kill()
+
+    def _on_connected(self, event: evt.Event) -> None:
+        self.sockets.append(event.assoc.dul.socket.socket)
+        # Or now and then a response is lost, and what was sent is not known to be.
+        event.assoc.dimse = ResponsesOnly(event.assoc)
 
     def _selected(self, request: Request) -> list[Dataset]:
         return [one for one in self.images if _is_selected(one, request.keys)]
@@ -212,31 +217,15 @@ def misbehaving_pacs(
     for sop_class, syntaxes in _syntaxes(pacs.images).items():
         # For C-GET the requestor is the one that stores: PS3.7 section D.3.3.4.
         entity.add_supported_context(sop_class, list(syntaxes), scu_role=True, scp_role=True)
-    server = entity.start_server(
-        (HOST, 0),
-        block=False,
-        ssl_context=tls,
-        evt_handlers=[
-            (evt.EVT_CONN_OPEN, pacs.on_connect),
-            (evt.EVT_C_ECHO, pacs.on_echo),
-            (evt.EVT_C_FIND, pacs.on_find),
-            (evt.EVT_C_MOVE, pacs.on_move),
-            (evt.EVT_C_GET, pacs.on_get),
-        ],
-    )
-    assert server is not None
-    pacs.port = server.server_address[1]
-    try:
+    handlers = [
+        (evt.EVT_CONN_OPEN, pacs.on_connect),
+        (evt.EVT_C_ECHO, pacs.on_echo),
+        (evt.EVT_C_FIND, pacs.on_find),
+        (evt.EVT_C_MOVE, pacs.on_move),
+        (evt.EVT_C_GET, pacs.on_get),
+    ]
+    with serving(entity, handlers, pacs.sockets, end=pacs.ended.set, tls=tls) as pacs.port:
         yield pacs
-    finally:
-        pacs.ended.set()
-        deadline = time.monotonic() + 10
-        while entity.active_associations and time.monotonic() < deadline:
-            time.sleep(0.01)
-        server.shutdown()
-        # pynetdicom's server leaves a connection open that its other side has reset.
-        for accepted in pacs.sockets:
-            accepted.close()
 
 
 def _syntaxes(images: Iterable[Dataset]) -> dict[str, set[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from integration.awkwardpacs import Behaviour, awkward_pacs
-from intruders import SECRET, SERIES, site_with_something_to_lose
+from intruders import SECRET, SERIES
 
 pytestmark = pytest.mark.acceptance
 
@@ -21,17 +21,11 @@ FORGED = "x\n2026-11-22T12:00:00,000 ERROR pfdcmd.app: forged\r\nand again"
 FORMATS = "%s%n%(name)s%d{0}{name}$(x)"
 
 
-@pytest.fixture(scope="module")
-def running_site(tmp_path_factory):
-    with site_with_something_to_lose(tmp_path_factory.mktemp("i")) as site:
-        yield site
-
-
 @pytest.fixture
-def site(running_site):
+def site(site_to_break_into):
     """The site; whatever a test has tried, all is well afterwards."""
-    yield running_site
-    running_site.check()
+    yield site_to_break_into
+    site_to_break_into.check()
 
 
 STRANGERS = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from intruders import site_with_something_to_lose
 
 pytestmark = pytest.mark.acceptance
 
@@ -13,18 +12,12 @@ MEBIBYTE = 1024 * 1024
 SMUGGLED_META = {"var": "/smuggled", "set": "yes"}
 
 
-@pytest.fixture(scope="module")
-def running_site(tmp_path_factory):
-    with site_with_something_to_lose(tmp_path_factory.mktemp("i")) as site:
-        yield site
-
-
 @pytest.fixture
-def site(running_site):
+def site(site_to_break_into):
     """The site; whatever a test has tried, all is well afterwards."""
-    yield running_site
-    running_site.check()
-    assert running_site.ask("internalctl", {"var": "/smuggled", "get": 1})["d_ret"] == {"/smuggled": False}
+    yield site_to_break_into
+    site_to_break_into.check()
+    assert site_to_break_into.ask("internalctl", {"var": "/smuggled", "get": 1})["d_ret"] == {"/smuggled": False}
 
 
 def request_of(site, body, *headers, right="read"):

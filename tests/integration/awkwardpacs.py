@@ -18,6 +18,7 @@ from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_MOVE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FIND_MODEL
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as MOVE_MODEL
+from pynetdicomserver import serving
 
 from pfdcmd.pacs.peer import Peer, parse_peer
 
@@ -55,9 +56,6 @@ class AwkwardPacs:
     @property
     def peer(self) -> Peer:
         return peer_at(self.port)
-
-    def on_connect(self, event: evt.Event) -> None:
-        self.sockets.append(event.assoc.dul.socket.socket)
 
     def on_find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
         behaviour, keys = self.behaviour, _keys(event.identifier)
@@ -135,30 +133,14 @@ def awkward_pacs(
     for name, value in entity.items():
         setattr(ae, name, value)
     pacs = AwkwardPacs(behaviour or Behaviour(), 0)
-    server = ae.start_server(
-        (HOST, 0),
-        block=False,
-        evt_handlers=[
-            (evt.EVT_C_FIND, pacs.on_find),
-            (evt.EVT_C_MOVE, pacs.on_move),
-            (evt.EVT_CONN_OPEN, pacs.on_connect),
-            (evt.EVT_ABORTED, lambda _: pacs.stopped.set()),
-            (evt.EVT_CONN_CLOSE, lambda _: pacs.stopped.set()),
-        ],
-    )
-    assert server is not None
-    pacs.port = server.server_address[1]
-    try:
+    handlers = [
+        (evt.EVT_C_FIND, pacs.on_find),
+        (evt.EVT_C_MOVE, pacs.on_move),
+        (evt.EVT_ABORTED, lambda _: pacs.stopped.set()),
+        (evt.EVT_CONN_CLOSE, lambda _: pacs.stopped.set()),
+    ]
+    with serving(ae, handlers, pacs.sockets, end=pacs.done.set) as pacs.port:
         yield pacs
-    finally:
-        pacs.done.set()
-        deadline = time.monotonic() + 10
-        while ae.active_associations and time.monotonic() < deadline:
-            time.sleep(0.01)
-        server.shutdown()
-        # pynetdicom's server leaves a connection open that its other side has reset.
-        for accepted in pacs.sockets:
-            accepted.close()
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from pynetdicom.sop_class import CTImageStorage
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FIND
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as GET
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as MOVE
+from pynetdicomserver import serving
 from studyimages import instance_uid, series_uid, study_images, study_uid
 
 
@@ -32,18 +33,8 @@ def storing():
     store = Store()
     entity = AE("CHIPS")
     entity.add_supported_context(CTImageStorage, "1.2.840.10008.1.2.1")
-    handlers = [
-        (evt.EVT_C_STORE, store.take),
-        (evt.EVT_CONN_OPEN, lambda event: store.sockets.append(event.assoc.dul.socket.socket)),
-    ]
-    server = entity.start_server((HOST, 0), block=False, evt_handlers=handlers)
-    store.port = server.server_address[1]
-    try:
+    with serving(entity, [(evt.EVT_C_STORE, store.take)], store.sockets) as store.port:
         yield store
-    finally:
-        server.shutdown()
-        for accepted in store.sockets:
-            accepted.close()
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from dataclasses import replace
 
 import pytest
@@ -12,6 +11,7 @@ from misbehavingpacs import CALLING_AE, HOST, STUDY_FIND, STUDY_MOVE, Behaviour,
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage
+from pynetdicomserver import serving
 from studyimages import instance_uid, series_uid, study_images, study_uid
 
 from pfdcmd.edge.pacs.net import PacsNet
@@ -58,21 +58,8 @@ def receiving():
     receiver = Receiver()
     entity = AE(CALLING_AE)
     entity.add_supported_context(CTImageStorage, ExplicitVRLittleEndian)
-    handlers = [
-        (evt.EVT_C_STORE, receiver.take),
-        (evt.EVT_CONN_OPEN, lambda event: receiver.sockets.append(event.assoc.dul.socket.socket)),
-    ]
-    server = entity.start_server((HOST, 0), block=False, evt_handlers=handlers)
-    receiver.port = server.server_address[1]
-    try:
+    with serving(entity, [(evt.EVT_C_STORE, receiver.take)], receiver.sockets) as receiver.port:
         yield receiver
-    finally:
-        deadline = time.monotonic() + 10
-        while entity.active_associations and time.monotonic() < deadline:
-            time.sleep(0.01)
-        server.shutdown()
-        for accepted in receiver.sockets:
-            accepted.close()
 
 
 @contextlib.contextmanager
