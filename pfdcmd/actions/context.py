@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from pfdcmd.pacs.delivery import Delivery
 from pfdcmd.pacs.level import LevelQuery
 from pfdcmd.pacs.negotiation import Acceptance, Reached, Rejection
-from pfdcmd.pacs.outcome import MoveCounts, MoveOutcome
+from pfdcmd.pacs.outcome import MoveOutcome
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.pacs.query import Query
 from pfdcmd.pacs.result import Attributes, StudyMatch
@@ -46,13 +46,6 @@ class PacsPort(Protocol):
         """
         ...
 
-    async def move(self, peer: Peer, study: str | None, series: str) -> MoveOutcome:
-        """C-MOVE of one series to the peer's move destination; with study None the series' study is looked up first.
-
-        A failure of the PACS, of the network included, is an outcome and not an exception.
-        """
-        ...
-
     def find_level(self, peer: Peer, query: LevelQuery) -> AsyncIterator[Attributes]:
         """C-FIND at one level, match by match as the PACS sends them: keyword, or eight digits -> text, "" when absent.
 
@@ -66,22 +59,14 @@ class PacsPort(Protocol):
         """C-ECHO on an association of its own. Raises: PacsFault and its kinds."""
         ...
 
-    async def retrieve(
-        self,
-        peer: Peer,
-        selection: Selection,
-        told: Callable[[MoveCounts], None],
-        *,
-        deliver_to: Delivery | None = None,
-    ) -> MoveOutcome:
-        """Have the PACS send what is selected to the peer's move destination; told of each count of sub-operations.
+    async def retrieve(self, peer: Peer, selection: Selection, *, deliver_to: Delivery | None = None) -> MoveOutcome:
+        """Have the PACS send what is selected to the peer's move destination.
 
         From a peer that is to be retrieved from by C-GET, images come on the association itself and are passed on to
         deliver_to; without it they are moved all the same.
 
-        told is called in the event loop, with the latest count when several have come at once. Cancelling the task
-        that awaits it sends C-CANCEL, and breaks the association off if that does not end it within seconds. A failure
-        of the PACS, of the network included, is an outcome and not an exception.
+        Cancelling the task that awaits it sends C-CANCEL, and breaks the association off if that does not end it within
+        seconds. A failure of the PACS, of the network included, is an outcome and not an exception.
         """
         ...
 

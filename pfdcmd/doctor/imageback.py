@@ -15,7 +15,7 @@ from pfdcmd.doctor.step import Finding, Outcome
 from pfdcmd.errors import PacsFault
 from pfdcmd.names import parse_port
 from pfdcmd.pacs.delivery import Delivery
-from pfdcmd.pacs.outcome import MoveCounts, MoveOutcome, outcome_of_fault
+from pfdcmd.pacs.outcome import MoveOutcome, outcome_of_fault
 from pfdcmd.pacs.selection import Selection
 
 ARRIVAL_SECONDS = 10.0
@@ -90,7 +90,7 @@ class ImageBack:
     async def _retrieve(self, selection: Selection) -> MoveOutcome:
         try:
             async with patience():
-                return await self._context.pacs.retrieve(self.entry.peer, selection, _ignore, deliver_to=self._delivery)
+                return await self._context.pacs.retrieve(self.entry.peer, selection, deliver_to=self._delivery)
         except PacsFault as fault:
             return outcome_of_fault(fault)
 
@@ -124,7 +124,3 @@ def _delivery(entry: Entry, service: Mapping[str, Any]) -> Delivery:
     """Where what comes by C-GET is passed on to."""
     host = _ON_THIS_MACHINE.get(str(service.get("address")), str(service.get("address")))
     return Delivery(host, parse_port(service.get("port"), "port"), entry.peer.move_destination)
-
-
-def _ignore(_: MoveCounts) -> None:
-    """One image needs no progress."""

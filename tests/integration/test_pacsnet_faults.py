@@ -20,6 +20,7 @@ from pfdcmd.edge.pacs.services import STUDY_FIND, proposal
 from pfdcmd.edge.pacs.services import find as find_on
 from pfdcmd.errors import PacsFault, PeerAborted, PeerFailed, PeerRefused, PeerTimeout, PeerUnreachable
 from pfdcmd.pacs.query import parse_query
+from pfdcmd.pacs.selection import Selection
 from pfdcmd.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -38,7 +39,7 @@ def find(peer, on, settings=SETTINGS):
 
 
 def move(peer, study, series, settings=SETTINGS):
-    return _run(lambda net: net.move(peer, study, series), settings)
+    return _run(lambda net: net.retrieve(peer, Selection(study, series)), settings)
 
 
 def _run(operation, settings):
@@ -196,7 +197,7 @@ def test_who_goes_away_ends_the_operation_at_the_pacs(query):
 
     async def run(pacs):
         net = PacsNet(settings)
-        work = net.find(pacs.peer, parse_query({})) if query else net.move(pacs.peer, "1.1", "1.1.1")
+        work = net.find(pacs.peer, parse_query({})) if query else net.retrieve(pacs.peer, Selection("1.1", "1.1.1"))
         task = asyncio.ensure_future(work)
         deadline = time.monotonic() + 10
         while not (pacs.requests or pacs.moves) and time.monotonic() < deadline:
@@ -245,21 +246,6 @@ def test_a_move_asks_for_one_series_and_names_the_destination():
     ((destination, keys),) = pacs.moves
     assert destination == "LISTENER"
     assert keys == {"QueryRetrieveLevel": "SERIES", "StudyInstanceUID": "1.1", "SeriesInstanceUID": "1.1.1"}
-
-
-def test_a_move_of_a_series_alone_looks_its_study_up():
-    with awkward_pacs() as pacs:
-        outcome = move(pacs.peer, None, "1.2.1")
-    assert (outcome.is_success, outcome.study_uid) == (True, "1.2")
-    assert pacs.moves[0][1]["StudyInstanceUID"] == "1.2"
-
-
-def test_a_move_of_a_series_that_nobody_knows():
-    with awkward_pacs() as pacs:
-        outcome = move(pacs.peer, None, "9.9.9")
-    assert outcome.returncode == 69
-    assert "knows no study of this series" in outcome.error
-    assert not pacs.moves
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from studyimages import instance_uid, series_uid, study_images, study_uid
 
 from pfdcmd.edge.retrieve.ledger import FILE_NAME
 from pfdcmd.errors import JobNotFound, ParameterFault, PeerConfigurationFault
+from pfdcmd.pacs.selection import Selection
 from pfdcmd.retrieve.job import RetrieveRequest
 
 SERIES, IMAGES = 2, 8
@@ -223,6 +224,14 @@ def test_a_series_alone_is_enough(listener, study):
     assert len(pacs.sent) == IMAGES
 
 
+def test_a_series_alone_that_the_pacs_does_not_know_is_said_to_be_unknown(listener, study):
+    with pacs_with(listener, study, Behaviour()) as pacs:
+        job = retrieved(listener, pacs, RetrieveRequest("main", None, ("9.9.9",)))
+    assert job.state == "failed"
+    assert "knows no study of this series" in job.verdict
+    assert not pacs.asked("move")
+
+
 def test_what_was_deleted_by_hand_is_had_again_and_nothing_else(listener, study):
     deleted = [instance_uid(number, 1, study) for number in (2, 5)]
 
@@ -358,8 +367,7 @@ def test_images_that_nobody_asked_for_are_listed(listener, study):
         async with jobs_of(pacs.entry, listener.root) as jobs:
             await jobs.wait((await jobs.start(RetrieveRequest("main", study_uid(study), (series_uid(1, study),)))).id)
             before = await jobs.unsolicited(limit=100)
-            peer = pacs.peer
-            await jobs._site.pacs.move(peer, study_uid(study + 1000), series_uid(1, study + 1000))
+            await jobs._site.pacs.retrieve(pacs.peer, Selection(study_uid(study + 1000), series_uid(1, study + 1000)))
             return before, await jobs.unsolicited(limit=100)
 
     images = study_images(study=study, series=1, images=2) + study_images(study=study + 1000, series=1, images=3)

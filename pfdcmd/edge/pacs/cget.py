@@ -19,7 +19,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import PresentationContext, StoragePresentationContexts, build_context, build_role
 
 from pfdcmd.edge.pacs.link import PacsLink, Proposal, Response
-from pfdcmd.edge.pacs.services import STUDY_GET, Told, get
+from pfdcmd.edge.pacs.services import STUDY_GET, get
 from pfdcmd.errors import PacsFault, PeerAborted, PeerTimeout
 from pfdcmd.pacs.delivery import Delivery
 from pfdcmd.pacs.getcontexts import storage_proposals
@@ -62,9 +62,9 @@ class GettingLink:
         """As PacsLink.open."""
         self._link.open()
 
-    def get(self, keys: Mapping[str, str], told: Told) -> MoveOutcome:
+    def get(self, keys: Mapping[str, str]) -> MoveOutcome:
         """C-GET of what the keys select. Raises: as PacsLink.request."""
-        outcome = get(self._link, keys, told)
+        outcome = get(self._link, keys)
         if self._undeliverable is None:
             return outcome
         fault = self._undeliverable

@@ -77,17 +77,6 @@ class Finder:
             yield read_attributes(elements, self._query.keywords)
 
 
-def study_of_series(link: PacsLink, series: str) -> str:
-    """The study of a series. Raises: PeerFailed: the PACS does not know, or does not look across studies."""
-    keys = {"QueryRetrieveLevel": "SERIES", "SeriesInstanceUID": series, "StudyInstanceUID": ""}
-    study: str | None = None
-    for elements in find(link, STUDY_FIND, encode_identifier(keys)):
-        study = study or _uid(read_attributes(elements, ()), "StudyInstanceUID")
-    if study is None:
-        raise PeerFailed("The PACS knows no study of this series; give StudyInstanceUID as well.")
-    return study
-
-
 def _once(matches: Iterable[Attributes], keyword: str) -> Iterator[Attributes]:
     """Each study or series once: some PACSs answer it as often as it has instances."""
     seen: set[str] = set()

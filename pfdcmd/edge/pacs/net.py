@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from pfdcmd.edge.pacs.cget import GettingLink
-from pfdcmd.edge.pacs.finder import Finder, study_of_series
+from pfdcmd.edge.pacs.finder import Finder
 from pfdcmd.edge.pacs.identifier import encode_elements
 from pfdcmd.edge.pacs.link import PacsLink
 from pfdcmd.edge.pacs.services import (
@@ -18,19 +18,18 @@ from pfdcmd.edge.pacs.services import (
     STUDY_FIND,
     STUDY_MOVE,
     VERIFICATION,
-    Told,
     echo,
     find,
     move,
     proposal,
 )
 from pfdcmd.edge.pacs.turns import Turns
-from pfdcmd.edge.pacs.work import Progress, Stream, perform
+from pfdcmd.edge.pacs.work import Stream, perform
 from pfdcmd.errors import PacsFault, PeerLacksService, PeerTimeout
 from pfdcmd.pacs.delivery import Delivery
 from pfdcmd.pacs.level import LevelQuery
 from pfdcmd.pacs.levelkeys import LevelKeys, level_keys, read_match
-from pfdcmd.pacs.outcome import MoveCounts, MoveOutcome, outcome_of_fault
+from pfdcmd.pacs.outcome import MoveOutcome, outcome_of_fault
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.pacs.query import Query
 from pfdcmd.pacs.result import Attributes, StudyMatch
@@ -104,53 +103,27 @@ class PacsNet:
         release, seconds = await self._turn_for_query(peer)
         await perform(link, lambda: echo(link), seconds, release)
 
-    async def move(self, peer: Peer, study: str | None, series: str) -> MoveOutcome:
-        """See PacsPort.move."""
-        link = PacsLink(peer, self._settings, proposal(*_MOVE_MODELS))
-
-        def work() -> MoveOutcome:
-            known = study if study is not None else study_of_series(link, series)
-            keys = request_keys(Selection(known, series))
-            return move(link, keys, lambda _: None).of_study(known)
-
-        try:
-            release = await self._turn_for_retrieve(peer)
-            return await perform(link, work, self._settings.pacs_retrieve_seconds, release)
-        except PacsFault as fault:
-            return outcome_of_fault(fault).of_study(study)
-
-    async def retrieve(
-        self, peer: Peer, selection: Selection, told: Told, *, deliver_to: Delivery | None = None
-    ) -> MoveOutcome:
+    async def retrieve(self, peer: Peer, selection: Selection, *, deliver_to: Delivery | None = None) -> MoveOutcome:
         """See PacsPort.retrieve."""
         requests = [request_keys(batch) for batch in batches(selection)]
         try:
             if peer.prefers_get and deliver_to is not None:
                 try:
-                    outcome = await self._get(peer, selection, requests, told, deliver_to)
+                    outcome = await self._get(peer, selection, requests, deliver_to)
                     return outcome.of_study(selection.study)
                 except PeerLacksService as fault:
                     _log.info("images are moved: %s", fault.message)
             link = PacsLink(peer, self._settings, proposal(*_MOVE_MODELS))
-            progress = Progress(told)
-            outcome = await self._retrieve(
-                link, peer, lambda: _in_turn(requests, lambda keys, note: move(link, keys, note), progress)
-            )
+            outcome = await self._retrieve(link, peer, lambda: _in_turn(requests, lambda keys: move(link, keys)))
         except PacsFault as fault:
             outcome = outcome_of_fault(fault)
         return outcome.of_study(selection.study)
 
     async def _get(
-        self,
-        peer: Peer,
-        selection: Selection,
-        requests: Sequence[dict[str, str]],
-        told: Told,
-        deliver_to: Delivery,
+        self, peer: Peer, selection: Selection, requests: Sequence[dict[str, str]], deliver_to: Delivery
     ) -> MoveOutcome:
         link = GettingLink(peer, self._settings, await self._sop_classes(peer, selection), deliver_to)
-        progress = Progress(told)
-        return await self._retrieve(link, peer, lambda: _in_turn(requests, link.get, progress))
+        return await self._retrieve(link, peer, lambda: _in_turn(requests, link.get))
 
     async def _retrieve(self, link: PacsLink | GettingLink, peer: Peer, work: Callable[[], MoveOutcome]) -> MoveOutcome:
         release = await self._turn_for_retrieve(peer)
@@ -193,20 +166,12 @@ class PacsNet:
         return await self._turns.take((peer.host, peer.port), is_retrieve=True, limit=peer.max_associations)
 
 
-def _in_turn(
-    requests: Sequence[dict[str, str]],
-    retrieve: Callable[[dict[str, str], Told], MoveOutcome],
-    progress: Progress,
-) -> MoveOutcome:
+def _in_turn(requests: Sequence[dict[str, str]], retrieve: Callable[[dict[str, str]], MoveOutcome]) -> MoveOutcome:
     """Request after request on one association, until one is cancelled or refused."""
     first, *others = requests
-    outcome = retrieve(first, progress.note)
+    outcome = retrieve(first)
     for keys in others:
         if outcome.is_cancelled or outcome.refuses_request:
             break
-        outcome = outcome.plus(retrieve(keys, _adding(outcome.counts, progress)))
+        outcome = outcome.plus(retrieve(keys))
     return outcome
-
-
-def _adding(before: MoveCounts, progress: Progress) -> Told:
-    return lambda counts: progress.note(before.plus(counts))

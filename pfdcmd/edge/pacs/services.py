@@ -5,7 +5,7 @@ Source: DICOM PS3.4 Annex C (Query/Retrieve), PS3.7 section 9.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ImplicitVRLittleEndian
@@ -30,7 +30,6 @@ _DOES_NOT_MATCH_SOP_CLASS = 0xA900  # PS3.4 Table C.4-1
 _FAILED_INSTANCES_TAG = 0x00080058
 
 Elements = list[tuple[int, bytes]]
-Told = Callable[[MoveCounts], None]
 
 
 def proposal(*models: UID, is_relational: bool = False) -> Proposal:
@@ -81,34 +80,33 @@ def find(link: PacsLink, model: UID, identifier: Dataset) -> Iterator[Elements]:
             raise PeerFailed(f"The PACS failed the query with status 0x{status.Status:04X}. Its log may say why.")
 
 
-def move(link: PacsLink, keys: Mapping[str, str], told: Told) -> MoveOutcome:
+def move(link: PacsLink, keys: Mapping[str, str]) -> MoveOutcome:
     """C-MOVE to the peer's move destination. Raises: as PacsLink.request."""
     identifier = encode_identifier(keys)
 
     def send(association: Association, message_id: int) -> Iterator[Response]:
         return association.send_c_move(identifier, link.peer.move_destination, STUDY_MOVE, message_id)
 
-    return _outcome(link, link.request(STUDY_MOVE, send), told)
+    return _outcome(link, link.request(STUDY_MOVE, send))
 
 
-def get(link: PacsLink, keys: Mapping[str, str], told: Told) -> MoveOutcome:
+def get(link: PacsLink, keys: Mapping[str, str]) -> MoveOutcome:
     """C-GET; images go to the proposal's on_store as they come. Raises: as PacsLink.request."""
     identifier = encode_identifier(keys)
 
     def send(association: Association, message_id: int) -> Iterator[Response]:
         return association.send_c_get(identifier, STUDY_GET, message_id)
 
-    return _outcome(link, link.request(STUDY_GET, send), told)
+    return _outcome(link, link.request(STUDY_GET, send))
 
 
-def _outcome(link: PacsLink, responses: Iterator[Response], told: Told) -> MoveOutcome:
+def _outcome(link: PacsLink, responses: Iterator[Response]) -> MoveOutcome:
     counts, final = MoveCounts(), _SUCCESS
     failed: tuple[str, ...] = ()
     for status, identifier in responses:
         final, counts = status.Status, _update(counts, status)
         if identifier is not None:
             failed = _failed_instances(identifier)
-        told(counts)
     return outcome_of_status(final, counts, failed, link.message_id)
 
 

@@ -16,7 +16,6 @@ from typing import Generic, Protocol, TypeVar
 
 from pfdcmd.edge.pacs.link import CANCEL_SECONDS
 from pfdcmd.errors import PacsFault, PeerTimeout
-from pfdcmd.pacs.outcome import MoveCounts
 
 _WATCH_SECONDS = 0.5
 # Matches that wait for their reader: a few hundred kilobytes at most, and enough that nobody waits for a thread.
@@ -143,28 +142,3 @@ class Stream(Generic[_T]):
     def _tell(self) -> None:
         with contextlib.suppress(RuntimeError):  # the event loop has ended
             self._loop.call_soon_threadsafe(self._news.set)
-
-
-class Progress:
-    """Tells of counts in the event loop; of those that come faster than it can tell, of the latest."""
-
-    def __init__(self, told: Callable[[MoveCounts], None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._told = told
-        self._lock = threading.Lock()
-        self._latest: MoveCounts | None = None
-
-    def note(self, counts: MoveCounts) -> None:
-        """From the thread."""
-        with self._lock:
-            is_under_way = self._latest is not None
-            self._latest = counts
-        if not is_under_way:
-            with contextlib.suppress(RuntimeError):  # the event loop has ended
-                self._loop.call_soon_threadsafe(self._tell)
-
-    def _tell(self) -> None:
-        with self._lock:
-            counts, self._latest = self._latest, None
-        if counts is not None:
-            self._told(counts)

@@ -97,7 +97,7 @@ async def _retrieve_at_once(
     begun([SeriesEvidence(uid, counted=counted) for uid, counted in found.series.items()])
     async with site.lanes.turn(("pacs", errand.pacs), policy.max_associations):
         delivery = site.delivery(errand.peer)
-        outcome = await site.pacs.retrieve(errand.peer, Selection(errand.study), lambda _: None, deliver_to=delivery)
+        outcome = await site.pacs.retrieve(errand.peer, Selection(errand.study), deliver_to=delivery)
     await site.ledger.catch_up()
     errand.study_images = outcome.counts.completed or 0
 
@@ -141,7 +141,7 @@ async def _retrieve_hidden(site: JobSite, errand: Errand, found: Found) -> list[
     hidden = await unlisted()
     if len(found.series) + len(hidden) < count:
         delivery = site.delivery(errand.peer)
-        await site.pacs.retrieve(errand.peer, Selection(errand.study), lambda _: None, deliver_to=delivery)
+        await site.pacs.retrieve(errand.peer, Selection(errand.study), deliver_to=delivery)
         await site.ledger.catch_up()
         hidden = await unlisted()
     return hidden

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pfdcmd.edge.retrieve.search import find_instances
 from pfdcmd.edge.retrieve.site import JobSite
 from pfdcmd.errors import PacsFault, StorageFault
-from pfdcmd.pacs.outcome import MoveCounts, MoveOutcome, outcome_of_fault
+from pfdcmd.pacs.outcome import MoveOutcome, outcome_of_fault
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.pacs.selection import Selection
 from pfdcmd.retrieve.batches import next_selections
@@ -143,7 +143,7 @@ class SeriesErrand:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         delivery = self._site.delivery(self._errand.peer)
-        outcome = await self._site.pacs.retrieve(self._errand.peer, selection, _not_told, deliver_to=delivery)
+        outcome = await self._site.pacs.retrieve(self._errand.peer, selection, deliver_to=delivery)
         total = sub_operations(outcome)
         if total is not None and not selection.instances and outcome.status is not None:
             self._evidence = replace(self._evidence, moved=total)
@@ -171,7 +171,3 @@ class SeriesErrand:
             if loop.time() >= deadline:
                 return
             await asyncio.sleep(_SETTLE_POLL_SECONDS)
-
-
-def _not_told(_: MoveCounts) -> None:
-    """Progress is what has arrived, by the receipts, and not what the PACS says that it has sent."""

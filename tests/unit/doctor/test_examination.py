@@ -61,7 +61,7 @@ class Site:
         for match in matches[: query.max_matches]:
             yield match
 
-    async def retrieve(self, peer, selection, told, *, deliver_to=None):
+    async def retrieve(self, peer, selection, *, deliver_to=None):
         self.asked.append((selection.level, selection.instances))
         outcome = self.outcomes.pop(0)
         if outcome.is_success:
