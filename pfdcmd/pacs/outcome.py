@@ -37,6 +37,15 @@ class MoveCounts:
     warning: int | None = None
     remaining: int | None = None
 
+    def updated(self, later: MoveCounts) -> MoveCounts:
+        """What a later response to the same request counts, and this where it gives no number: it need not."""
+        return MoveCounts(
+            completed=_latest(self.completed, later.completed),
+            failed=_latest(self.failed, later.failed),
+            warning=_latest(self.warning, later.warning),
+            remaining=_latest(self.remaining, later.remaining),
+        )
+
     def plus(self, later: MoveCounts) -> MoveCounts:
         """The counts of two requests, one after the other; what remains is the later one's."""
         return MoveCounts(
@@ -132,6 +141,10 @@ def outcome_of_fault(fault: PacsFault) -> MoveOutcome:
         text = f"F: Association Request Failed:\nF: 0006:031c TCP Initialization Error: {fault.cause}\n"
         return MoveOutcome(error=text, returncode=RETURNCODE_NO_ASSOCIATION)
     return MoveOutcome(error=f"F: {fault.message}\n", returncode=RETURNCODE_FAILED)
+
+
+def _latest(earlier: int | None, later: int | None) -> int | None:
+    return earlier if later is None else later
 
 
 def _sum(first: int | None, second: int | None) -> int | None:

@@ -26,6 +26,7 @@ from pfdcmd.edge.pacs.peersocket import MAX_MESSAGE_BYTES, PeerEntity, Wire
 from pfdcmd.edge.pacs.peertls import make_context
 from pfdcmd.edge.pacs.refusal import is_transient, peer_name, tls_fault, why_not_established
 from pfdcmd.errors import PacsFault, PeerAborted, PeerLacksService, PeerTimeout, PeerUnreachable
+from pfdcmd.pacs.outcome import MoveCounts
 from pfdcmd.pacs.peer import Peer
 from pfdcmd.settings import Settings
 
@@ -83,7 +84,9 @@ class PacsLink:
         message_seconds = settings.pacs_retrieve_seconds if is_receiving else settings.pacs_response_seconds
         wire = Wire(settings.pacs_response_seconds, proposal.max_message_bytes, host=peer.host)
         # An image may be as large as memory allows: the next is not read before somebody has taken it.
-        self._entity = PeerEntity(peer.calling_ae, replace(wire, max_waiting_messages=1) if is_receiving else wire)
+        if is_receiving:
+            wire = replace(wire, max_waiting_messages=1)
+        self._entity = PeerEntity(peer.calling_ae, wire, self._note_pending)
         self._entity.connection_timeout = settings.pacs_connect_seconds
         self._entity.acse_timeout = settings.pacs_association_seconds + _SPARE_SECONDS
         self._entity.dimse_timeout = message_seconds + _SPARE_SECONDS
@@ -91,6 +94,8 @@ class PacsLink:
         self._association: Association | None = None
         # No two associations of ours begin with the same: a PACS passes it on with the images of a C-MOVE.
         self.message_id = secrets.randbelow(0xFFFF)
+        self.counts = MoveCounts()
+        """The sub-operations of the request under way, as far as the PACS has counted them."""
         self._pending_model: UID | None = None
         self._stopped: PacsFault | None = None
         self._wake = threading.Event()
@@ -137,6 +142,7 @@ class PacsLink:
         try:
             with self._sending:
                 association = self._usable()
+                self.counts = MoveCounts()
                 self.message_id = self.message_id % 0xFFFF + 1
                 responses = send(association, self.message_id)
                 self._pending_model = model
@@ -277,11 +283,16 @@ class PacsLink:
         if self._stopped is not None:
             self._cut()
 
-    def _start_message(self, _: evt.Event) -> None:
+    def _note_pending(self, counts: MoveCounts) -> None:
+        self.counts = self.counts.updated(counts)
+        self._start_message()
+        self._go_on_waiting()
+
+    def _start_message(self, _: evt.Event | None = None) -> None:
         if self._entity.opened is not None:
             self._entity.opened.start_message()
 
-    def _go_on_waiting(self, _: evt.Event) -> None:
+    def _go_on_waiting(self, _: evt.Event | None = None) -> None:
         if self._late is not None and self._pending_model is not None:
             self.start_clock()
 

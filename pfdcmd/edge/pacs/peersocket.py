@@ -10,15 +10,19 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import T_CONNECT, AddressInformation, AssociationSocket
 
 from pfdcmd.errors import LocalError
+from pfdcmd.pacs.outcome import MoveCounts
+from pfdcmd.pacs.pending import read_pending
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Between two messages of a query or a C-MOVE. The longest lists the images that could not be sent, 66 bytes each."""
@@ -181,7 +185,26 @@ class ResponsesOnly(DIMSEServiceProvider):
 
     An association's own thread looks for requests of the other side. pynetdicom pauses it while a response is awaited,
     but not always in time: it then takes the response, says that it was unexpected, and a match is lost unnoticed.
+
+    The pending responses of a retrieve, one for each image, go to note_pending and no further: pynetdicom would make
+    three objects of each, in two threads, which takes longer than to send the image.
     """
+
+    def __init__(self, assoc: Association, note_pending: Callable[[MoveCounts], None] | None = None) -> None:
+        super().__init__(assoc)
+        self._note_pending = note_pending
+
+    def receive_primitive(self, primitive: P_DATA) -> None:
+        """Take what one P-DATA-TF PDU has brought."""
+        counts = self._pending_counts(primitive)
+        if counts is None or self._note_pending is None:
+            super().receive_primitive(primitive)
+        else:
+            self._note_pending(counts)
+
+    def _pending_counts(self, primitive: P_DATA) -> MoveCounts | None:
+        values = primitive.presentation_data_value_list
+        return read_pending(values[0][1]) if self.message is None and len(values) == 1 else None
 
     def get_msg(self, block: bool = False) -> tuple[int, Any] | tuple[None, None]:
         """The next message, for who waits for one; never one for who only looks."""
@@ -191,12 +214,14 @@ class ResponsesOnly(DIMSEServiceProvider):
 class PeerEntity(ApplicationEntity):
     """Our application entity for one association at a time."""
 
-    def __init__(self, ae_title: str, wire: Wire) -> None:
+    def __init__(self, ae_title: str, wire: Wire, note_pending: Callable[[MoveCounts], None]) -> None:
+        """note_pending: see ResponsesOnly."""
         super().__init__(ae_title)
         self.wire = wire
+        self._note_pending = note_pending
         self.opened: PeerSocket | None = None
 
     def _create_socket(self, assoc: Association, address: AddressInformation, _tls_args: object) -> PeerSocket:
-        assoc.dimse = ResponsesOnly(assoc)
+        assoc.dimse = ResponsesOnly(assoc, self._note_pending)
         self.opened = PeerSocket(assoc, address, self.wire)
         return self.opened

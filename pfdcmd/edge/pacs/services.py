@@ -101,27 +101,25 @@ def get(link: PacsLink, keys: Mapping[str, str]) -> MoveOutcome:
 
 
 def _outcome(link: PacsLink, responses: Iterator[Response]) -> MoveOutcome:
-    counts, final = MoveCounts(), _SUCCESS
+    final = _SUCCESS
     failed: tuple[str, ...] = ()
     for status, identifier in responses:
-        final, counts = status.Status, _update(counts, status)
+        final, link.counts = status.Status, link.counts.updated(_counts(status))
         if identifier is not None:
             failed = _failed_instances(identifier)
-    return outcome_of_status(final, counts, failed, link.message_id)
+    return outcome_of_status(final, link.counts, failed, link.message_id)
 
 
-def _update(counts: MoveCounts, status: Dataset) -> MoveCounts:
-    """The counts that a response gives, and those before it where it gives none (PS3.7 Table 9.1-4: it need not)."""
-
-    def latest(keyword: str, old: int | None) -> int | None:
-        number = status.get(keyword)
-        return number if isinstance(number, int) else old
+def _counts(status: Dataset) -> MoveCounts:
+    def number(keyword: str) -> int | None:
+        value = status.get(keyword)
+        return value if isinstance(value, int) else None
 
     return MoveCounts(
-        completed=latest("NumberOfCompletedSuboperations", counts.completed),
-        failed=latest("NumberOfFailedSuboperations", counts.failed),
-        warning=latest("NumberOfWarningSuboperations", counts.warning),
-        remaining=latest("NumberOfRemainingSuboperations", counts.remaining),
+        completed=number("NumberOfCompletedSuboperations"),
+        failed=number("NumberOfFailedSuboperations"),
+        warning=number("NumberOfWarningSuboperations"),
+        remaining=number("NumberOfRemainingSuboperations"),
     )
 
 
