@@ -59,8 +59,10 @@ class PacsPort(Protocol):
         """C-ECHO on an association of its own. Raises: PacsFault and its kinds."""
         ...
 
-    async def retrieve(self, peer: Peer, selection: Selection, *, deliver_to: Delivery | None = None) -> MoveOutcome:
-        """Have the PACS send what is selected to the peer's move destination.
+    async def retrieve(self, peer: Peer, *selections: Selection, deliver_to: Delivery | None = None) -> MoveOutcome:
+        """Have the PACS send what is selected to the peer's move destination: one after the other, on one association.
+
+        The selections are of one study. After one that the PACS refuses or that is cancelled, no other is asked for.
 
         From a peer that is to be retrieved from by C-GET, images come on the association itself and are passed on to
         deliver_to; without it they are moved all the same.

@@ -1,8 +1,8 @@
-"""Which requests bring what is missing: a whole series, or batches of its instances at IMAGE level."""
+"""Which requests bring what is missing: a whole series, or batches of its instances at IMAGE level; and whose turn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pfdcmd.pacs.selection import Selection
 from pfdcmd.retrieve.evidence import SeriesEvidence
@@ -33,3 +33,17 @@ def next_selections(
     names = sorted(wanted)
     for start in range(0, len(names), batch_size):
         yield Selection(study=study, series=evidence.series, instances=tuple(names[start : start + batch_size]))
+
+
+def even_shares(series: Mapping[str, int | None], count: int) -> list[list[str]]:
+    """The series in at most so many shares of about as many images each; none is empty.
+
+    Args: series: UID -> images that the PACS counts, None when it does not.
+    """
+    shares: list[list[str]] = [[] for _ in range(min(count, len(series)))]
+    images = [0] * len(shares)
+    for uid in sorted(series, key=lambda uid: -(series[uid] or 1)):
+        least = images.index(min(images))
+        shares[least].append(uid)
+        images[least] += series[uid] or 1
+    return shares

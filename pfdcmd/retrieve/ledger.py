@@ -40,3 +40,17 @@ class DirectoryRecord:
 
     path: str
     files: int
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What is noted of a series and of one directory of it, had in the same few reads whatever their size.
+
+    files: as in DirectoryRecord, None when the directory is not known as one of this series; is_current: nothing has
+    changed in it since it was looked at; job: the latest that named the series, and whether it is final.
+    """
+
+    files: int | None
+    is_current: bool
+    record: SeriesRecord | None
+    job: tuple[str, bool] | None

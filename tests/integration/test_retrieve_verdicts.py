@@ -157,12 +157,27 @@ def test_a_pacs_that_takes_one_association_is_asked_by_one(listener, study):
     "behaviour",
     [Behaviour(), Behaviour(drops_every=7), Behaviour(breaks_off_after=9), Behaviour(counts_instances=False)],
 )
-def test_a_study_of_many_series_comes_at_once_and_what_is_left_out_by_itself(listener, study, behaviour):
+def test_a_study_of_many_series_comes_by_a_few_associations_and_what_is_left_out_by_itself(listener, study, behaviour):
     with pacs_with(listener, study, behaviour, series=4) as pacs:
         job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": 3})
     assert (job.state, len(job.series)) == ("complete", 4)
-    assert [request.level for request in pacs.asked("move")].count("STUDY") == 1
+    assert {request.level for request in pacs.asked("move")} <= {"SERIES", "IMAGE"}
     assert sent_more_than_once(pacs) == []
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_study_of_many_series_takes_one_request_for_each_and_no_more_associations_than_the_pacs_allows(
+    listener, study, most
+):
+    with pacs_with(listener, study, Behaviour(), series=4, max_associations=most) as pacs:
+        job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": most})
+    assert (job.state, job.attempts) == ("complete", 1)
+    assert sorted(request.keys["SeriesInstanceUID"] for request in pacs.asked("move")) == [
+        series_uid(number, study) for number in range(1, 5)
+    ]
+    queries = len(pacs.asked("find"))
+    assert queries == 2  # the study's counts, and its series: no series needs one of its own
+    assert pacs.associations == queries + most
 
 
 def test_a_study_that_is_here_is_not_moved_again_when_the_ledger_is_lost(listener, study):
@@ -175,7 +190,7 @@ def test_a_study_that_is_here_is_not_moved_again_when_the_ledger_is_lost(listene
             os.truncate(file, 0)
         job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": 3})
     assert job.state == "complete"
-    assert len(pacs.asked("move")) == 1
+    assert len(pacs.asked("move")) == 4
 
 
 def test_a_pacs_that_shows_half_of_its_series_is_asked_for_the_study(listener, study):

@@ -103,38 +103,39 @@ class PacsNet:
         release, seconds = await self._turn_for_query(peer)
         await perform(link, lambda: echo(link), seconds, release)
 
-    async def retrieve(self, peer: Peer, selection: Selection, *, deliver_to: Delivery | None = None) -> MoveOutcome:
+    async def retrieve(self, peer: Peer, *selections: Selection, deliver_to: Delivery | None = None) -> MoveOutcome:
         """See PacsPort.retrieve."""
-        requests = [request_keys(batch) for batch in batches(selection)]
+        requests = [request_keys(batch) for selection in selections for batch in batches(selection)]
+        study = selections[0].study
         try:
             if peer.prefers_get and deliver_to is not None:
                 try:
-                    outcome = await self._get(peer, selection, requests, deliver_to)
-                    return outcome.of_study(selection.study)
+                    outcome = await self._get(peer, selections, requests, deliver_to)
+                    return outcome.of_study(study)
                 except PeerLacksService as fault:
                     _log.info("images are moved: %s", fault.message)
             link = PacsLink(peer, self._settings, proposal(*_MOVE_MODELS))
             outcome = await self._retrieve(link, peer, lambda: _in_turn(requests, lambda keys: move(link, keys)))
         except PacsFault as fault:
             outcome = outcome_of_fault(fault)
-        return outcome.of_study(selection.study)
+        return outcome.of_study(study)
 
     async def _get(
-        self, peer: Peer, selection: Selection, requests: Sequence[dict[str, str]], deliver_to: Delivery
+        self, peer: Peer, selections: Sequence[Selection], requests: Sequence[dict[str, str]], deliver_to: Delivery
     ) -> MoveOutcome:
-        link = GettingLink(peer, self._settings, await self._sop_classes(peer, selection), deliver_to)
+        link = GettingLink(peer, self._settings, await self._sop_classes(peer, selections), deliver_to)
         return await self._retrieve(link, peer, lambda: _in_turn(requests, link.get))
 
     async def _retrieve(self, link: PacsLink | GettingLink, peer: Peer, work: Callable[[], MoveOutcome]) -> MoveOutcome:
         release = await self._turn_for_retrieve(peer)
         return await perform(link, work, self._settings.pacs_retrieve_seconds, release, cancels=True)
 
-    async def _sop_classes(self, peer: Peer, selection: Selection) -> list[str]:
+    async def _sop_classes(self, peer: Peer, selections: Sequence[Selection]) -> list[str]:
         """The SOP classes of what is selected, as far as the PACS tells; a C-GET has room for so many only."""
-        study = {"StudyInstanceUID": selection.study}
+        study = {"StudyInstanceUID": selections[0].study}
         queries = [LevelQuery("STUDY", {**study, "SOPClassesInStudy": ""}, 1)]
-        if selection.series is not None:
-            keys = {**study, "SeriesInstanceUID": selection.series, "SOPClassUID": ""}
+        if len(selections) == 1 and selections[0].series is not None:
+            keys = {**study, "SeriesInstanceUID": selections[0].series, "SOPClassUID": ""}
             queries.insert(0, LevelQuery("IMAGE", keys, _MAX_CLASS_MATCHES))
         for query in queries:
             (keyword,) = query.keys.keys() & {"SOPClassesInStudy", "SOPClassUID"}

@@ -12,10 +12,14 @@ from pfdcmd.edge.retrieve.site import JobSite
 from pfdcmd.errors import PacsFault, ParameterFault, PeerConfigurationFault, PeerFailed
 from pfdcmd.pacs.outcome import RETURNCODE_FAILED, MoveCounts, MoveOutcome, outcome_of_fault
 from pfdcmd.pacs.selection import Selection
+from pfdcmd.retrieve.batches import even_shares
 from pfdcmd.retrieve.estimate import Rates
 from pfdcmd.retrieve.evidence import SeriesEvidence
 from pfdcmd.retrieve.job import RetrieveRequest
 from pfdcmd.retrieve.verdict import StudyCounts, is_worth_another_attempt
+
+# More of them side by side bring nothing: two already have the disk wait for nobody.
+_MOST_LANES = 4
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,11 @@ async def attempt(
 async def _retrieve_at_once(
     site: JobSite, errand: Errand, found: Found, begun: Callable[[Iterable[SeriesEvidence]], None]
 ) -> None:
-    """Move a study of which nothing is here by one C-MOVE, when it has more series than may come side by side.
+    """Move a study of which nothing is here, when it has more series than may come side by side: a few associations,
+    each with the C-MOVEs of its share of the series one after the other.
 
-    What that leaves out, or what a PACS did not count, is then found series by series.
+    So a series costs neither an association nor a query of its own, and images that are made durable side by side wait
+    for the disk together. What that leaves out, or what a PACS did not count, is then found series by series.
     """
     policy = errand.policy
     if len(found.series) <= policy.max_associations or errand.is_forced or policy.images_per_second:
@@ -95,11 +101,18 @@ async def _retrieve_at_once(
     if await site.ledger.series_of_study(errand.study) or await _is_any_here(site, found):
         return
     begun([SeriesEvidence(uid, counted=counted) for uid, counted in found.series.items()])
-    async with site.lanes.turn(("pacs", errand.pacs), policy.max_associations):
-        delivery = site.delivery(errand.peer)
-        outcome = await site.pacs.retrieve(errand.peer, Selection(errand.study), deliver_to=delivery)
+
+    async def move(share: Sequence[str]) -> int:
+        selections = [Selection(errand.study, uid) for uid in share]
+        async with site.lanes.turn(("pacs", errand.pacs), policy.max_associations):
+            outcome = await site.pacs.retrieve(errand.peer, *selections, deliver_to=site.delivery(errand.peer))
+        return outcome.counts.completed or 0
+
+    async with asyncio.TaskGroup() as group:
+        lanes = min(policy.max_associations, _MOST_LANES)
+        moves = [group.create_task(move(share)) for share in even_shares(found.series, lanes)]
     await site.ledger.catch_up()
-    errand.study_images = outcome.counts.completed or 0
+    errand.study_images = sum(one.result() for one in moves)
 
 
 async def _is_any_here(site: JobSite, found: Found) -> bool:

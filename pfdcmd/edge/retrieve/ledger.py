@@ -6,6 +6,8 @@ edge.retrieve.ledger* knows how it is kept.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -17,9 +19,13 @@ from pfdcmd.edge.retrieve.ledgerfile import LedgerFile
 from pfdcmd.errors import StorageFault
 from pfdcmd.retrieve.estimate import Rates
 from pfdcmd.retrieve.job import Job
-from pfdcmd.retrieve.ledger import DirectoryRecord, SeriesRecord
+from pfdcmd.retrieve.ledger import DirectoryRecord, Noted, SeriesRecord
 
 FILE_NAME = "ledger.sqlite3"
+_MAX_LOOKS_AT_ONCE = 100
+_LOOK_SOON_SECONDS = 0.25
+
+_log = logging.getLogger(__name__)
 
 
 class SqliteLedger:
@@ -28,6 +34,7 @@ class SqliteLedger:
     def __init__(self, state_directory: Path) -> None:
         self._file = LedgerFile(state_directory / FILE_NAME)
         self._receipts = state_directory / receipts.DIRECTORY
+        self._looking: dict[str, asyncio.Task[None]] = {}
 
     async def open(self) -> bool:
         """Make it ready. Returns: whether it is new, and so knows nothing of what is on disk. Raises: StorageFault."""
@@ -66,15 +73,16 @@ class SqliteLedger:
 
         return await self._file.write(look)
 
-    async def looked_at(self, series: str, directory: str) -> DirectoryRecord:
-        """What the directory holds, from what is noted when nothing has changed in it since."""
-        noted = await self._file.read(lambda db: ledgerfacts.is_as_looked_at(db, series, directory))
-        if noted is not None:
-            return noted
-        for found in await self.look(series, [directory]):
-            if found.path == directory:
-                return found
-        raise StorageFault("The series directory belongs to another series.")
+    async def noted(self, series: str, directory: str) -> Noted:
+        """What is noted of the series and this directory of it. Nobody waits for receipts or for a writer."""
+        return await self._file.read(lambda db: ledgerfacts.noted(db, series, directory))
+
+    def look_soon(self, series: str, directory: str) -> None:
+        """As look, for whoever comes later: four times a second at most for a series, however often it is asked for."""
+        if series in self._looking or len(self._looking) >= _MAX_LOOKS_AT_ONCE:
+            return
+        self._looking[series] = task = asyncio.create_task(self._look_alone(series, directory))
+        task.add_done_callback(lambda _: self._looking.pop(series))
 
     async def record(self, series: str) -> SeriesRecord | None:
         """The counts of one series."""
@@ -124,10 +132,6 @@ class SqliteLedger:
         """Those that are not final, the oldest first."""
         return await self._file.read(ledgerjobs.open_jobs)
 
-    async def job_of_series(self, series: str) -> tuple[str, bool] | None:
-        """The latest job that named the series, and whether it is final."""
-        return await self._file.read(lambda db: ledgerjobs.job_of_series(db, series))
-
     async def unsolicited(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """Series of which images arrived that no job had asked for, the latest first."""
         return await self._file.read(lambda db: ledgerfacts.unsolicited(db, limit))
@@ -139,6 +143,13 @@ class SqliteLedger:
     async def rates(self, pacs: str) -> Rates:
         """The sum of what moves have brought."""
         return await self._file.read(lambda db: ledgerjobs.rates(db, pacs))
+
+    async def _look_alone(self, series: str, directory: str) -> None:
+        try:
+            await self.look(series, [directory])
+        except StorageFault as fault:
+            _log.error("a series cannot be looked at: %s", fault.cause or fault.message)
+        await asyncio.sleep(_LOOK_SOON_SECONDS)
 
     def _catch_up(self, db: sqlite3.Connection) -> frozenset[str]:
         with suppress(FileNotFoundError):

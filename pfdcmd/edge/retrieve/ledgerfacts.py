@@ -10,12 +10,15 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from pfdcmd.edge.retrieve.ledgerjobs import job_of_series
 from pfdcmd.edge.retrieve.seriesdirectory import is_receiving, modified_ns, read_series_directory
-from pfdcmd.retrieve.ledger import DirectoryRecord, SeriesRecord
+from pfdcmd.retrieve.ledger import DirectoryRecord, Noted, SeriesRecord
 from pfdcmd.retrieve.receipt import Receipt
 
 # While images arrive the receipts tell of them; looking at the disk as well is for those without receipts.
 _LOOK_AGAIN_SECONDS = 2.0
+# The more there is to read, the less often: of 100,000 images every 12 s, for about half a second.
+_LOOK_AGAIN_SECONDS_A_FILE = 1e-4
 _MAX_TROUBLES = 100_000
 _MAX_UNSOLICITED = 100_000
 # A receipt may be read after its job has ended, and images may follow the PACS's last word.
@@ -69,27 +72,33 @@ def look(connection: sqlite3.Connection, uid: str, directories: Collection[str])
         _directory_id(connection, path, series)
     pending = _directories(connection, series)
     while pending:
-        number, path, recorded_ns, looked = pending.pop()
+        number, path, recorded_ns, looked, files = pending.pop()
         modified = modified_ns(path)
         if recorded_ns == (_GONE if modified is None else modified):
             continue
-        if modified is not None and is_receiving(path) and 0 <= time.time() - looked < _LOOK_AGAIN_SECONDS:
+        pause = _LOOK_AGAIN_SECONDS + files * _LOOK_AGAIN_SECONDS_A_FILE
+        if modified is not None and is_receiving(path) and 0 <= time.time() - looked < pause:
             continue
         if _read_again(connection, series, number, path):
             # What is gone from here may be in another directory that holds the series as well.
-            pending = [(n, p, 0, 0.0) for n, p, _, _ in _directories(connection, series) if n != number and pending]
+            others = [row for row in _directories(connection, series) if row[0] != number and pending]
+            pending = [(number, path, 0, 0.0, files) for number, path, _, _, files in others]
     rows = connection.execute("SELECT path, files FROM directory WHERE series = ?", (series,))
     return [DirectoryRecord(path, files) for path, files in rows]
 
 
-def is_as_looked_at(connection: sqlite3.Connection, uid: str, directory: str) -> DirectoryRecord | None:
-    """What is noted of the directory when nothing has changed in it since; None when it must be looked at."""
+def noted(connection: sqlite3.Connection, uid: str, directory: str) -> Noted:
     row = connection.execute(
         "SELECT mtime_ns, files FROM directory JOIN series ON series.id = directory.series"
         " WHERE path = ? AND series.uid = ?",
         (directory, uid),
     ).fetchone()
-    return DirectoryRecord(directory, row[1]) if row is not None and row[0] == modified_ns(directory) else None
+    return Noted(
+        files=row[1] if row else None,
+        is_current=row is not None and row[0] == modified_ns(directory),
+        record=record(connection, uid),
+        job=job_of_series(connection, uid),
+    )
 
 
 def record(connection: sqlite3.Connection, uid: str) -> SeriesRecord | None:
@@ -182,8 +191,10 @@ def _read_again(connection: sqlite3.Connection, series: int, directory: int, pat
     return bool(gone)
 
 
-def _directories(connection: sqlite3.Connection, series: int) -> list[tuple[int, str, int, float]]:
-    return connection.execute("SELECT id, path, mtime_ns, looked FROM directory WHERE series = ?", (series,)).fetchall()
+def _directories(connection: sqlite3.Connection, series: int) -> list[tuple[int, str, int, float, int]]:
+    """id, path, mtime_ns, looked, files of each."""
+    query = "SELECT id, path, mtime_ns, looked, files FROM directory WHERE series = ?"
+    return connection.execute(query, (series,)).fetchall()
 
 
 def _directory_id(connection: sqlite3.Connection, path: str, series: int) -> int:

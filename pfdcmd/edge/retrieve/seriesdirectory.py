@@ -51,9 +51,9 @@ def is_receiving(directory: str) -> bool:
     return (Path(directory) / RECEIVING).exists()
 
 
-def is_settled(directory: str) -> bool:
-    """Whether images have been filed into it and no association is filing now."""
-    return (Path(directory) / COMPLETE).exists() and not is_receiving(directory)
+def has_ended(directory: str) -> bool:
+    """Whether an association that filed into it has ended; another may be filing now."""
+    return (Path(directory) / COMPLETE).exists()
 
 
 def read_series_directory(directory: str, known: frozenset[str]) -> DirectoryContent:

@@ -358,7 +358,7 @@ def test_jobs_come_back_as_they_were_noted(site):
         assert await ledger.jobs(10) == [second, first]
         assert await ledger.jobs(1) == [second]
         assert await ledger.open_jobs() == [first]
-        return await ledger.job_of_series(SERIES)
+        return (await ledger.noted(SERIES, str(site.directory))).job
 
     assert in_ledger(site, work) == ("job2", True)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from pfdcmd.errors import PeerConfigurationFault
-from pfdcmd.retrieve.batches import next_selections
+from pfdcmd.retrieve.batches import even_shares, next_selections
 from pfdcmd.retrieve.estimate import Rates, plan_json
 from pfdcmd.retrieve.evidence import SeriesEvidence
 from pfdcmd.retrieve.job import Job, JobState, RetrieveRequest, SeriesProgress
@@ -29,6 +29,19 @@ def asked(batch_size=2, is_paced=False, is_image_level_refused=False, **known):
         is_image_level_refused=is_image_level_refused,
     )
     return [(one.study, one.series, one.instances) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("series", "count", "shares"),
+    [
+        ({"a": 100, "b": 10, "c": 20, "d": 75}, 2, [["a"], ["d", "c", "b"]]),
+        ({"a": None, "b": None, "c": None}, 2, [["a", "c"], ["b"]]),
+        ({"a": 0, "b": 5}, 4, [["b"], ["a"]]),
+        ({}, 4, []),
+    ],
+)
+def test_series_are_shared_out_by_their_images(series, count, shares):
+    assert even_shares(series, count) == shares
 
 
 def test_what_is_here_is_not_asked_for():
