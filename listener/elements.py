@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydicom import charset
 
@@ -98,14 +99,15 @@ def _without_empty_groups(name: str | None) -> str | None:
     return None if name is None else name.rstrip("=")
 
 
-def _encodings(value: bytes) -> list[str]:
+@lru_cache(maxsize=256)
+def _encodings(value: bytes) -> tuple[str, ...]:
     terms = [_term(text) for text in value.decode("ascii", "replace").strip(" \0").split("\\")]
     if terms in ([""], ["ISO_IR 6"]):
-        return [_DEFAULT_ENCODING]
+        return (_DEFAULT_ENCODING,)
     try:
-        return charset.convert_encodings(terms)
+        return tuple(charset.convert_encodings(terms))
     except _UNDECODABLE:
-        return [_DEFAULT_ENCODING]
+        return (_DEFAULT_ENCODING,)
 
 
 def _term(text: str) -> str:
@@ -114,7 +116,7 @@ def _term(text: str) -> str:
     return term if term.startswith(("ISO", "GB")) else ""
 
 
-def _decode(value: bytes, encodings: list[str], delimiters: frozenset[int]) -> str:
+def _decode(value: bytes, encodings: Sequence[str], delimiters: frozenset[int]) -> str:
     if value.isascii() and _ESCAPE not in value:
         return value.decode("ascii")
     try:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 
 RUN_LOG = "listen.run.log"
 _MAX_FIELD = 64
+_UNPRINTABLE = re.compile(r"[^A-Za-z0-9._+:/ -]")
 SAID_BY_DEFAULT = ("HOST", "EXIT", "TRAFFIC")
 
 
 def printable(text: str, max_characters: int = _MAX_FIELD) -> str:
     """What a peer sent, fit for a log: ASCII letters, digits and a few signs; the rest question marks; bounded."""
-    kept = "".join(each if each.isascii() and (each.isalnum() or each in "._-+:/ ") else "?" for each in text)
-    return kept[:max_characters]
+    return _UNPRINTABLE.sub("?", text[:max_characters])
 
 
 @dataclass(frozen=True)
