@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
 import json
 import os
 import platform
@@ -78,11 +79,12 @@ def _listening(directory: Path, orthanc: Orthanc, port: int, at_once: int):
 
 def _job(directory: Path, pfdcm: Pfdcm, images: int) -> float:
     _forget(directory)
-    start = time.perf_counter()
-    job = _rpc(pfdcm, "retrieve.start", pacs="main", study=study_uid())["job"]
-    _wait(lambda: _rpc(pfdcm, "retrieve.status", job=job)["ended"])
-    seconds = time.perf_counter() - start
-    ended = _rpc(pfdcm, "retrieve.status", job=job)
+    with contextlib.closing(http.client.HTTPConnection(HOST, pfdcm.port)) as caller:
+        start = time.perf_counter()
+        job = _rpc(caller, "retrieve.start", pacs="main", study=study_uid())["job"]
+        _wait(lambda: _rpc(caller, "retrieve.status", job=job)["ended"])
+        seconds = time.perf_counter() - start
+        ended = _rpc(caller, "retrieve.status", job=job)
     if ended["state"] != "complete" or _count(directory / "dicom") != images:
         raise RuntimeError(f"the job brought {_count(directory / 'dicom')} of {images}: {ended['verdict']}")
     return seconds
@@ -144,10 +146,10 @@ def _count(directory: Path) -> int:
     return sum(1 for _ in (directory / "data").rglob("*.dcm"))
 
 
-def _rpc(pfdcm: Pfdcm, method: str, **params: object):
+def _rpc(caller: http.client.HTTPConnection, method: str, **params: object):
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    headers = {"Content-Type": "application/json"}
-    return json.loads(pfdcm.raw(body, path="/rpc", headers=headers).split(b"\r\n\r\n", 1)[-1])["result"]
+    caller.request("POST", "/rpc", json.dumps(body), {"Content-Type": "application/json"})
+    return json.loads(caller.getresponse().read())["result"]
 
 
 def _wait(is_so: Callable[[], object]) -> None:
