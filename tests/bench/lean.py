@@ -69,11 +69,14 @@ def encode(images: Iterable[Image], max_pdu_bytes: int = 1 << 20) -> Encoded:
     messages = []
     for number, image in enumerate(images, 1):
         context_id = contexts.setdefault((image.sop_class, image.transfer_syntax), 2 * len(contexts) + 1)
-        command = _command(image, number % 65536)
-        messages.append(
-            _p_data(context_id, command, 0x01, max_pdu_bytes) + _p_data(context_id, image.data_set, 0x00, max_pdu_bytes)
-        )
+        messages.append(message(image, context_id, number % 65536, max_pdu_bytes))
     return Encoded(_associate(contexts), messages)
+
+
+def message(image: Image, context_id: int, message_id: int, max_pdu_bytes: int = 1 << 20) -> bytes:
+    """The P-DATA-TF PDUs that store one image."""
+    command = _command(image, message_id)
+    return _p_data(context_id, command, 0x01, max_pdu_bytes) + _p_data(context_id, image.data_set, 0x00, max_pdu_bytes)
 
 
 def send(host: str, port: int, encoded: Encoded) -> float:

@@ -30,19 +30,19 @@ class Workload:
         return sum(file.stat().st_size for file in self.files)
 
 
-def make(directory: Path, name: str, *, count: int, rows: int, frames: int = 1) -> Workload:
-    """Write `count` images of rows x rows 16-bit pixels, all of one series."""
+def make(directory: Path, name: str, *, count: int, rows: int, frames: int = 1, first: int = 1) -> Workload:
+    """Write `count` images of rows x rows 16-bit pixels, all of one series, numbered from `first` on."""
     directory.mkdir(parents=True, exist_ok=True)
     number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest())
     study, series = f"{_ROOT}.{number}.1", f"{_ROOT}.{number}.2"
     pixel_bytes = rows * rows * 2 * frames
     files, digests = [], set()
     for index in range(count):
-        instance = f"{series}.{index + 1}"
+        instance = f"{series}.{first + index}"
         pixels = _pixels(instance, pixel_bytes)
         digests.add(digest(pixels))
         file = directory / f"{index:05d}.dcm"
-        _write(file, _image(series, index + 1, rows, frames), pixels)
+        _write(file, _image(series, first + index, rows, frames), pixels)
         files.append(file)
     return Workload(name, directory, tuple(files), pixel_bytes, frozenset(digests), study, series)
 
