@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Standing:
-    """directory: where the listener files it; files: images there; is_settled: `series.info` is there and no
-    association is filing; expected, missing: images, None when nobody has said how many there are; job: the latest
-    that named it; is_under_way: that job has not ended."""
+    """directory: where the listener files it; files: images there; is_settled: `series.info` is there, no association
+    is filing, and nothing has changed since the files were counted; expected, missing: images, None when nobody has
+    said how many there are; job: the latest that named it; is_under_way: that job has not ended."""
 
     directory: str
     files: int

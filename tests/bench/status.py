@@ -3,8 +3,10 @@
     unchanged   nothing has changed in its directory since it was looked at
     receiving   a lean sender (tests/bench/lean.py) adds images to that very series, as fast as it can
 
-Callers here ask one after the other, each on a connection of its own. How long an image of 100,000 takes to be counted
-when the sender is done, and so until the series is whole, is told as well.
+    read again  the sender is done: the directory is read, until the series is told to be whole
+
+Callers ask one after the other, each on a connection of its own. Beside it, in turn, a message that asks for nothing:
+what a connection and a message take then and there, whatever is asked.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ HOST = "127.0.0.1"
 # Beyond the numbers of what is sent.
 _FIRST_NUMBER = 1_000_000
 _DONE_SECONDS = 120
+_LONG_SECONDS = 0.005
 
 
 def main() -> int:
@@ -51,24 +54,27 @@ def main() -> int:
             if not pfdcm.ask("xinetd", {"object": "service", "do": "everything"})["status"]:
                 raise RuntimeError("the listener did not start")
             lean.send(HOST, port, lean.Encoded(encoded.associate, encoded.messages[:1]))
-            _fill(Path(_wait(pfdcm, workload, 1)[1]["DICOMdir"]), workload.series, arguments.images - 1)
-            first, _ = _wait(pfdcm, workload, arguments.images)
-            print(f"first look: {first:.2f} s", flush=True)
-            _report("unchanged", [_seconds(pfdcm, workload, arguments.pause) for _ in range(arguments.calls)])
+            _ask_until_whole(pfdcm, workload, 1, arguments.pause)
+            directory = Path(str(_ask(pfdcm, workload)["DICOMdir"]))
+            _fill(directory, workload.series, arguments.images - 1)
+            _ask_until_whole(pfdcm, workload, arguments.images, arguments.pause)
+            calls = range(arguments.calls)
+            _report("unchanged", [_timed(pfdcm, workload, arguments.pause) for _ in calls])
             rest = lean.Encoded(encoded.associate, encoded.messages[1:])
             sender = multiprocessing.get_context("fork").Process(target=lean.send, args=(HOST, port, rest))
             began = time.perf_counter()
             sender.start()
             times = []
             while sender.is_alive():
-                times.append(_seconds(pfdcm, workload, arguments.pause))
+                times.append(_timed(pfdcm, workload, arguments.pause))
             taken = time.perf_counter() - began
             sender.join()
             if sender.exitcode:
                 raise RuntimeError("the sender failed")
-            _report("receiving", times)
-            whole, _ = _wait(pfdcm, workload, arguments.images + arguments.sent)
-            print(f"{arguments.sent} images in {taken:.1f} s; told to be whole {whole:.2f} s after the sender's end")
+            _report(f"receiving {arguments.sent} in {taken:.1f} s", times)
+            began = time.perf_counter()
+            times = _ask_until_whole(pfdcm, workload, arguments.images + arguments.sent, arguments.pause)
+            _report(f"read again in {time.perf_counter() - began:.1f} s", times)
     return 0
 
 
@@ -86,33 +92,38 @@ def _ask(pfdcm: Pfdcm, workload: Workload) -> dict[str, object]:
     return told
 
 
-def _seconds(pfdcm: Pfdcm, workload: Workload, pause: float) -> float:
-    """Of one call, and then a pause."""
+def _timed(pfdcm: Pfdcm, workload: Workload, pause: float) -> tuple[float, float]:
+    """Seconds of a call, and of a message that asks for nothing; with a pause after each."""
     start = time.perf_counter()
     told = _ask(pfdcm, workload)
     seconds = time.perf_counter() - start
     if "numDCMfiles" not in told:
         raise RuntimeError(f"it answered {json.dumps(told)}")
     time.sleep(pause)
-    return seconds
+    start = time.perf_counter()
+    pfdcm.ask("PACSinteract", {"do": "nothing", "PACS": "help"})
+    nothing = time.perf_counter() - start
+    time.sleep(pause)
+    return seconds, nothing
 
 
-def _wait(pfdcm: Pfdcm, workload: Workload, images: int) -> tuple[float, dict[str, object]]:
-    """Ask until the series is whole. Returns: after how many seconds, and what was told. Raises: RuntimeError."""
-    begin = time.perf_counter()
+def _ask_until_whole(pfdcm: Pfdcm, workload: Workload, images: int, pause: float) -> list[tuple[float, float]]:
+    """As _timed, until the series is told to be whole with so many images. Raises: RuntimeError: it never was."""
+    times = []
+    deadline = time.perf_counter() + _DONE_SECONDS
     while not (told := _ask(pfdcm, workload))["status"] or told["numDCMfiles"] != images:
-        if time.perf_counter() - begin > _DONE_SECONDS:
+        if time.perf_counter() > deadline:
             raise RuntimeError(f"it answered {json.dumps(told)}")
-        time.sleep(0.02)
-    return time.perf_counter() - begin, told
+        times.append(_timed(pfdcm, workload, pause))
+    return times
 
 
-def _report(what: str, times: Sequence[float]) -> None:
-    last = statistics.quantiles(times, n=100)[-1]
-    most = max(times)
-    print(f"{what}: {len(times)} calls, ", end="")
-    print(f"median {statistics.median(times) * 1e3:.2f} ms, 99th percentile {last * 1e3:.2f} ms, ", end="")
-    print(f"most {most * 1e3:.2f} ms, {sum(each > 0.005 for each in times)} above 5 ms", flush=True)
+def _report(what: str, times: Sequence[tuple[float, float]]) -> None:
+    for name, seconds in zip(("retrieveStatus", "nothing"), zip(*times, strict=True), strict=True):
+        last = statistics.quantiles(seconds, n=100)[-1]
+        above = sum(each > _LONG_SECONDS for each in seconds)
+        print(f"{what}, {name}: {len(seconds)} calls, median {statistics.median(seconds) * 1e3:.2f} ms, ", end="")
+        print(f"99th percentile {last * 1e3:.2f} ms, most {max(seconds) * 1e3:.2f} ms, {above} above 5 ms", flush=True)
 
 
 if __name__ == "__main__":

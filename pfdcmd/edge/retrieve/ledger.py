@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pfdcmd.edge.retrieve import ledgerfacts, ledgerjobs, receipts
 from pfdcmd.edge.retrieve.ledgerfile import LedgerFile
@@ -24,7 +24,10 @@ from pfdcmd.retrieve.ledger import DirectoryRecord, Noted, SeriesRecord
 FILE_NAME = "ledger.sqlite3"
 _MAX_LOOKS_AT_ONCE = 100
 _LOOK_SOON_SECONDS = 0.25
+# A directory of 100,000 images takes half a second to read: not more often than every 100 s while images arrive in it.
+_LOOK_SOON_SECONDS_A_FILE = 1e-3
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
@@ -63,19 +66,28 @@ class SqliteLedger:
             await self._file.write(self._catch_up)
             await self._file.write(lambda db: receipts.forget_files(db, finished))
 
-    async def look(self, series: str, directories: Collection[str]) -> Sequence[DirectoryRecord]:
-        """Compare these directories, and those known, with what is on disk, if it has changed since."""
+    async def look(
+        self, series: str, directories: Collection[str], *, seconds_a_file: float = 0.0
+    ) -> Sequence[DirectoryRecord]:
+        """Compare these directories, and those known, with what is on disk, if it has changed since.
+
+        seconds_a_file: by how much longer than else a directory that images arrive in is left to the receipts.
+        """
 
         def look(db: sqlite3.Connection) -> Sequence[DirectoryRecord]:
             # First what is noted already: a receipt read later must not bring back what is seen to be gone.
             self._catch_up(db)
-            return ledgerfacts.look(db, series, directories)
+            return ledgerfacts.look(db, series, directories, seconds_a_file=seconds_a_file)
 
         return await self._file.write(look)
 
-    async def noted(self, series: str, directory: str) -> Noted:
-        """What is noted of the series and this directory of it. Nobody waits for receipts or for a writer."""
-        return await self._file.read(lambda db: ledgerfacts.noted(db, series, directory))
+    async def seen(self, series: str, see: Callable[[Callable[[str], Noted]], _T]) -> _T:
+        """What is noted of a series, without waiting for receipts or for the writer.
+
+        Args: see: is called in a reader's thread with a function that takes a directory of the series; the disk can be
+              asked there as well, which saves a turn of another thread.
+        """
+        return await self._file.read(lambda db: see(lambda directory: ledgerfacts.noted(db, series, directory)))
 
     def look_soon(self, series: str, directory: str) -> None:
         """As look, for whoever comes later: four times a second at most for a series, however often it is asked for."""
@@ -146,7 +158,7 @@ class SqliteLedger:
 
     async def _look_alone(self, series: str, directory: str) -> None:
         try:
-            await self.look(series, [directory])
+            await self.look(series, [directory], seconds_a_file=_LOOK_SOON_SECONDS_A_FILE)
         except StorageFault as fault:
             _log.error("a series cannot be looked at: %s", fault.cause or fault.message)
         await asyncio.sleep(_LOOK_SOON_SECONDS)

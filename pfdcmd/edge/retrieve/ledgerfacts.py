@@ -17,8 +17,6 @@ from pfdcmd.retrieve.receipt import Receipt
 
 # While images arrive the receipts tell of them; looking at the disk as well is for those without receipts.
 _LOOK_AGAIN_SECONDS = 2.0
-# The more there is to read, the less often: of 100,000 images every 12 s, for about half a second.
-_LOOK_AGAIN_SECONDS_A_FILE = 1e-4
 _MAX_TROUBLES = 100_000
 _MAX_UNSOLICITED = 100_000
 # A receipt may be read after its job has ended, and images may follow the PACS's last word.
@@ -65,7 +63,9 @@ def add_receipt(connection: sqlite3.Connection, receipt: Receipt) -> None:
         _add_unsolicited(connection, receipt)
 
 
-def look(connection: sqlite3.Connection, uid: str, directories: Collection[str]) -> list[DirectoryRecord]:
+def look(
+    connection: sqlite3.Connection, uid: str, directories: Collection[str], *, seconds_a_file: float = 0.0
+) -> list[DirectoryRecord]:
     """Compare the series' directories with the disk where they have changed. Raises: OSError."""
     series = series_id(connection, uid, "")
     for path in directories:
@@ -76,7 +76,7 @@ def look(connection: sqlite3.Connection, uid: str, directories: Collection[str])
         modified = modified_ns(path)
         if recorded_ns == (_GONE if modified is None else modified):
             continue
-        pause = _LOOK_AGAIN_SECONDS + files * _LOOK_AGAIN_SECONDS_A_FILE
+        pause = _LOOK_AGAIN_SECONDS + files * seconds_a_file
         if modified is not None and is_receiving(path) and 0 <= time.time() - looked < pause:
             continue
         if _read_again(connection, series, number, path):
@@ -172,8 +172,8 @@ def unsolicited(connection: sqlite3.Connection, limit: int) -> Sequence[Mapping[
 def _read_again(connection: sqlite3.Connection, series: int, directory: int, path: str) -> bool:
     """Note what is in the directory now. Returns: whether anything is gone from it."""
     rows = connection.execute("SELECT uid, directory FROM instance WHERE series = ? AND directory != 0", (series,))
-    here = dict(rows.fetchall())
-    content = read_series_directory(path, frozenset(here))
+    here = {uid: where for uid, where in rows}  # noqa: C416 - dict() would let nobody else go on meanwhile
+    content = read_series_directory(path, here.keys())
     gone = [uid for uid, where in here.items() if where == directory and uid not in content.instances]
     connection.executemany(
         "UPDATE instance SET directory = 0 WHERE series = ? AND uid = ?", [(series, uid) for uid in gone]
@@ -232,11 +232,17 @@ def _was_asked_for(connection: sqlite3.Connection, receipt: Receipt) -> bool:
 
 
 def _add_unsolicited(connection: sqlite3.Connection, receipt: Receipt) -> None:
+    again = connection.execute(
+        "UPDATE unsolicited SET images = images + 1, last = ?, calling = ? WHERE series = ?",
+        (receipt.time, receipt.calling, receipt.series),
+    )
+    if again.rowcount:
+        return
     connection.execute(
-        "INSERT INTO unsolicited VALUES (?, ?, 1, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-        " images = images + 1, last = excluded.last, calling = excluded.calling",
+        "INSERT INTO unsolicited VALUES (?, ?, 1, ?, ?, ?, ?)",
         (receipt.series, receipt.study, receipt.time, receipt.time, receipt.calling, receipt.directory),
     )
+    # For a new series only: counting them all for each image took longer than all the rest.
     connection.execute(
         "DELETE FROM unsolicited WHERE (SELECT count(*) FROM unsolicited) > ? AND last < ?",
         (_MAX_UNSOLICITED, receipt.time),

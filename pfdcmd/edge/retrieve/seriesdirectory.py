@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +57,11 @@ def has_ended(directory: str) -> bool:
     return (Path(directory) / COMPLETE).exists()
 
 
-def read_series_directory(directory: str, known: frozenset[str]) -> DirectoryContent:
+def read_series_directory(directory: str, known: Set[str]) -> DirectoryContent:
     """What is there; a directory that has been taken away is empty. Images that are not known yet are made durable.
+
+    There may be a hundred thousand: nothing is done with all of them by one instruction, which no other thread of
+    Python could interrupt.
 
     Raises: OSError: it cannot be read.
     """
@@ -70,20 +74,23 @@ def read_series_directory(directory: str, known: frozenset[str]) -> DirectoryCon
         for entry in entries:
             if entry.name.endswith(IMAGE_SUFFIX):
                 files += 1
-                uid = _instance_of(entry.name)
+                uid = _instance_of(entry.name, known)
                 size_bytes = _size(entry, is_known=uid in known)
                 if uid is not None and size_bytes is not None:
                     instances[uid] = size_bytes
-    if instances.keys() - known:
+    if any(uid not in known for uid in instances):
         # Their listener may have been killed between naming them and making the name durable.
         _sync(directory)
     return DirectoryContent(instances, files, mtime_ns if _is_past(mtime_ns) else 0)
 
 
-def _instance_of(name: str) -> str | None:
+def _instance_of(name: str, known: Set[str]) -> str | None:
     """The SOP Instance UID in `<InstanceNumber>-<SOPInstanceUID>.dcm`; None for a copy that differs, or another's."""
+    text = name.removesuffix(IMAGE_SUFFIX).rpartition("-")[2]
+    if text in known:
+        return text
     with suppress(ParameterFault):
-        return parse_uid(name.removesuffix(IMAGE_SUFFIX).rpartition("-")[2], "name")
+        return parse_uid(text, "name")
     return None
 
 

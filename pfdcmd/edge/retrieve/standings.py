@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,15 +52,29 @@ async def find_standing(
     Args:   roots: where map files and what they name may be; anywhere without them.
     Raises: StorageFault: the map file or the directory cannot be read; PathRefused: or is out of the roots.
     """
-    place = await asyncio.to_thread(_find_place, series_map_dir, series, roots or Roots())
-    if place is None:
-        return None
+    roots = roots or Roots()
+
+    def see(noted_of: Callable[[str], Noted]) -> tuple[_Place, Noted] | None:
+        place = _find_place(series_map_dir, series, roots)
+        return (place, noted_of(place.directory)) if place is not None else None
+
     try:
-        noted = await _noted(ledger, series, place)
+        seen = await ledger.seen(series, see)
+        if seen is None:
+            return None
+        place, noted = seen
+        if noted.is_current:
+            return _standing(place, noted)
+        if noted.files is not None and (place.is_receiving or noted.files > _READ_AT_ONCE_FILES):
+            ledger.look_soon(series, place.directory)
+            return _standing(place, noted)
+        await ledger.look(series, [place.directory])
+        noted = await ledger.seen(series, lambda noted_of: noted_of(place.directory))
+        if noted.files is None:
+            raise StorageFault("The series directory belongs to another series.")
+        return _standing(place, replace(noted, is_current=True))
     except StorageFault as fault:
-        _log.error("the ledger cannot tell of a series: %s", fault.cause or fault.message)
-        return await asyncio.to_thread(_by_the_files, place)
-    return _standing(place, noted)
+        return await asyncio.to_thread(_by_the_files, series_map_dir, series, roots, fault)
 
 
 def _find_place(series_map_dir: Path, series: Uid, roots: Roots) -> _Place | None:
@@ -69,20 +84,6 @@ def _find_place(series_map_dir: Path, series: Uid, roots: Roots) -> _Place | Non
         return None
     roots.confine(Path(directory))
     return _Place(directory, has_ended=has_ended(directory), is_receiving=is_receiving(directory))
-
-
-async def _noted(ledger: SqliteLedger, series: Uid, place: _Place) -> Noted:
-    noted = await ledger.noted(series, place.directory)
-    if noted.is_current:
-        return noted
-    if noted.files is not None and (place.is_receiving or noted.files > _READ_AT_ONCE_FILES):
-        ledger.look_soon(series, place.directory)
-        return noted
-    await ledger.look(series, [place.directory])
-    noted = await ledger.noted(series, place.directory)
-    if noted.files is None:
-        raise StorageFault("The series directory belongs to another series.")
-    return replace(noted, is_current=True)
 
 
 def _standing(place: _Place, noted: Noted) -> Standing:
@@ -98,7 +99,11 @@ def _standing(place: _Place, noted: Noted) -> Standing:
     )
 
 
-def _by_the_files(place: _Place) -> Standing:
+def _by_the_files(series_map_dir: Path, series: Uid, roots: Roots, fault: StorageFault) -> Standing | None:
+    place = _find_place(series_map_dir, series, roots)  # the fault may have been that of its map file
+    if place is None:
+        return None
+    _log.error("the ledger cannot tell of a series: %s", fault.cause or fault.message)
     try:
         files = read_series_directory(place.directory, frozenset()).files
     except (OSError, ValueError) as error:
