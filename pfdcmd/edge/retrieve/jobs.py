@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pfdcmd.edge.retrieve.rebuilding import keep_complete
 from pfdcmd.edge.retrieve.run import JobRun
 from pfdcmd.edge.retrieve.search import find_series, find_study_of
 from pfdcmd.edge.retrieve.series import Errand, SeriesErrand
-from pfdcmd.edge.retrieve.seriesmap import mapped_series
 from pfdcmd.edge.retrieve.site import JobSite
 from pfdcmd.edge.retrieve.standings import find_standing
 from pfdcmd.errors import JobNotFound, ParameterFault, StorageFault
@@ -57,17 +57,15 @@ class Jobs:
     async def begin(self) -> None:
         """Go on with the jobs that had not ended, and look after all until `close`. Raises: StorageFault."""
         self._is_lasting = True
-        is_new = await self._site.ledger.open()
+        await self._site.ledger.open()
         self._ledger_number = self._site.ledger.number
         for job in await self._site.ledger.open_jobs():
             self._run(replace(job, state=JobState.QUEUED))
         if self._runs:
             _log.info("%d retrieves go on", len(self._runs))
-        self._tending = [asyncio.create_task(self._tend())]
+        self._tending = [asyncio.create_task(work) for work in (self._tend(), keep_complete(self._site))]
         for task in self._tending:
             task.add_done_callback(_tell_of_end)
-        if is_new:
-            self._begin_rebuilding()
 
     async def close(self) -> None:
         """Stop what runs, for another pfdcm to go on with, and close the ledger."""
@@ -219,25 +217,6 @@ class Jobs:
         for run in list(self._runs.values()):
             await self._site.ledger.save_job(run.job)
         self._ledger_number = number
-        self._begin_rebuilding()
-
-    def _begin_rebuilding(self) -> None:
-        self._tending = [task for task in self._tending if not task.done()]
-        self._tending.append(task := asyncio.create_task(self._rebuild()))
-        task.add_done_callback(_tell_of_end)
-
-    async def _rebuild(self) -> None:
-        """Have a new ledger know what is on disk; nothing waits for it, for whoever asks has it look at once."""
-        count = 0
-        for directory in self._site.series_map_directories():
-            for uid in await asyncio.to_thread(lambda where: tuple(mapped_series(where)), directory):
-                try:
-                    await self._site.look(uid)
-                    count += 1
-                except StorageFault as fault:
-                    _log.warning("a series is not in the ledger: %s", fault.cause or fault.message)
-        if count:
-            _log.info("the ledger has been made from the files of %d series", count)
 
 
 def _checked(request: RetrieveRequest) -> RetrieveRequest:

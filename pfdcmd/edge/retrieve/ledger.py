@@ -39,10 +39,9 @@ class SqliteLedger:
         self._receipts = state_directory / receipts.DIRECTORY
         self._looking: dict[str, asyncio.Task[None]] = {}
 
-    async def open(self) -> bool:
-        """Make it ready. Returns: whether it is new, and so knows nothing of what is on disk. Raises: StorageFault."""
+    async def open(self) -> None:
+        """Make it ready. Raises: StorageFault."""
         await self._file.open()
-        return self._file.is_new
 
     @property
     def number(self) -> int:
@@ -147,6 +146,14 @@ class SqliteLedger:
     async def unsolicited(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """Series of which images arrived that no job had asked for, the latest first."""
         return await self._file.read(lambda db: ledgerfacts.unsolicited(db, limit))
+
+    async def map_directories(self) -> frozenset[str]:
+        """The directories of map files that have been read to their end since there is this ledger."""
+        return await self._file.read(ledgerfacts.map_directories)
+
+    async def note_map_directory(self, path: str) -> None:
+        """All series that have a map file there have been looked at."""
+        await self._file.write(lambda db: ledgerfacts.note_map_directory(db, path))
 
     async def note_rate(self, pacs: str, rates: Rates) -> None:
         """Add what a move has brought, and how long it took."""

@@ -19,6 +19,8 @@ from pfdcmd.retrieve.receipt import Receipt
 _LOOK_AGAIN_SECONDS = 2.0
 _MAX_TROUBLES = 100_000
 _MAX_UNSOLICITED = 100_000
+# Of map files: one a service, and what callers have set in the tree.
+_MAX_DIRECTORIES = 10_000
 # A receipt may be read after its job has ended, and images may follow the PACS's last word.
 _AFTERWARDS_SECONDS = 60.0
 _GONE = -1
@@ -167,6 +169,16 @@ def unsolicited(connection: sqlite3.Connection, limit: int) -> Sequence[Mapping[
     )
     names = ("series", "study", "images", "first", "last", "calling", "directory")
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def map_directories(connection: sqlite3.Connection) -> frozenset[str]:
+    return frozenset(row[0] for row in connection.execute("SELECT path FROM map_directory"))
+
+
+def note_map_directory(connection: sqlite3.Connection, path: str) -> None:
+    # Reading them once more costs time only.
+    connection.execute("DELETE FROM map_directory WHERE (SELECT count(*) FROM map_directory) >= ?", (_MAX_DIRECTORIES,))
+    connection.execute("INSERT OR IGNORE INTO map_directory VALUES (?)", (path,))
 
 
 def _read_again(connection: sqlite3.Connection, series: int, directory: int, path: str) -> bool:

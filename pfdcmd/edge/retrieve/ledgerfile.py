@@ -55,7 +55,6 @@ class LedgerFile:
         self._identity: tuple[int, int] | None = None
         self.number = 0
         """How many files there have been: another number is another file, which knows nothing."""
-        self.is_new = False
 
     async def open(self) -> None:
         """Open it, or make it; one that is damaged is set aside. Raises: StorageFault."""
@@ -133,14 +132,14 @@ class LedgerFile:
                 _log.error("the ledger %s has been taken away: it is made again from the files", self._path)
             connection = self._connect()
             try:
-                self.is_new = prepare(connection)
+                prepare(connection)
             except sqlite3.OperationalError:
                 raise
             except sqlite3.DatabaseError as error:
                 self._disconnect(connection)
                 self._set_aside(error)
                 connection = self._connect()
-                self.is_new = prepare(connection)
+                prepare(connection)
             finally:
                 self._disconnect(connection)
             self._identity = _identity_of(self._path)

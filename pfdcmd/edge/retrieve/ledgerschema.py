@@ -105,8 +105,12 @@ CREATE TABLE rate (pacs TEXT PRIMARY KEY, images INTEGER NOT NULL, size_bytes IN
 """
 
 
-def prepare(connection: sqlite3.Connection) -> bool:
-    """Make the tables in a ledger that has none. Returns: whether it was new.
+# Ledgers of version 1 have had it only for some time: one without it has been made from no directory, and will be.
+_MAP_DIRECTORY = "CREATE TABLE IF NOT EXISTS map_directory (path TEXT PRIMARY KEY) WITHOUT ROWID"
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables that are missing: all in a file that has none.
 
     Raises: sqlite3.DatabaseError: it is not a ledger, is damaged, or is of another version.
     """
@@ -114,10 +118,10 @@ def prepare(connection: sqlite3.Connection) -> bool:
     is_empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if is_empty:
         connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {VERSION};COMMIT;")
-        return True
-    if version != VERSION:
+    elif version != VERSION:
         raise sqlite3.DatabaseError(f"it is of version {version}, not {VERSION}")
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise sqlite3.DatabaseError(str(found))
-    return False
+    else:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(str(found))
+    connection.execute(_MAP_DIRECTORY)

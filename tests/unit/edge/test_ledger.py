@@ -411,7 +411,7 @@ def test_a_map_file_that_is_none_is_no_fault_of_the_ledger(site, caplog):
 
 def test_a_damaged_ledger_is_set_aside_and_made_again_from_the_files(site):
     async def work(ledger):
-        assert await ledger.open()
+        await ledger.open()
         await ledger.look(SERIES, [str(site.directory)])
         return counts(await ledger.record(SERIES))
 
