@@ -74,13 +74,13 @@ def site(behaviour=None, images=None, **how):
         yield pacs, receiver
 
 
-def retrieve(pacs, selection=STUDY, *, receiver=None, settings=SETTINGS):
+def retrieve(pacs, *selections, receiver=None, settings=SETTINGS):
     """By C-GET when there is a receiver to deliver to, else by C-MOVE."""
     peer = replace(pacs.peer, prefers_get=receiver is not None)
     delivery = receiver.delivery if receiver is not None else None
 
     async def run():
-        return await PacsNet(settings).retrieve(peer, selection, deliver_to=delivery)
+        return await PacsNet(settings).retrieve(peer, *(selections or (STUDY,)), deliver_to=delivery)
 
     return asyncio.run(run())
 
@@ -127,6 +127,19 @@ def test_many_images_are_asked_for_in_batches_on_one_association():
     assert [len(request.instances) for request in pacs.asked("move")] == [200, 25]
     assert pacs.associations == 1
     assert outcome.counts.completed == 225
+
+
+@pytest.mark.parametrize("by_get", [False, True])
+def test_several_series_are_asked_for_on_one_association(by_get):
+    images = study_images(series=3, images=4)
+    chosen = [Selection(study_uid(), series_uid(number)) for number in (3, 1)]
+    with site(images=images) as (pacs, receiver):
+        outcome = retrieve(pacs, *chosen, receiver=receiver if by_get else None)
+    assert outcome.is_success
+    assert (counts_of(outcome), outcome.study_uid) == ((8, 0, 0), study_uid())
+    kind = "get" if by_get else "move"
+    assert [request.keys["SeriesInstanceUID"] for request in pacs.asked(kind)] == [series_uid(3), series_uid(1)]
+    assert pacs.associations == len(pacs.asked("find")) + 1
 
 
 def test_batches_end_with_the_first_that_is_refused():

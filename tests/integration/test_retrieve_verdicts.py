@@ -169,7 +169,7 @@ def test_a_study_of_many_series_comes_by_a_few_associations_and_what_is_left_out
 def test_a_study_of_many_series_takes_one_request_for_each_and_no_more_associations_than_the_pacs_allows(
     listener, study, most
 ):
-    with pacs_with(listener, study, Behaviour(), series=4, max_associations=most) as pacs:
+    with pacs_with(listener, study, Behaviour(), series=4) as pacs:
         job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": most})
     assert (job.state, job.attempts) == ("complete", 1)
     assert sorted(request.keys["SeriesInstanceUID"] for request in pacs.asked("move")) == [
