@@ -55,12 +55,14 @@ Start = Callable[[Path, Mapping[str, str]], AbstractContextManager[Receiver]]
 
 @contextlib.contextmanager
 def pfdcm(directory: Path, environ: Mapping[str, str], *, ack: str = "durable") -> Iterator[Receiver]:
-    """The listener as supervisord runs it: workers that share a listening socket as descriptor 0."""
+    """The listener as supervisord runs it: workers that share a listening socket as descriptor 0, and give account."""
     output = directory / "data"
     with socket.create_server((HOST, 0), backlog=1024) as server:
         port = server.getsockname()[1]
         command = [sys.executable, "-m", "listener.cli", "-d", str(output), "-l", str(directory / "log")]
-        command += ["-t", str(directory / "tmp"), "--ack", ack]
+        command += ["-t", str(directory / "tmp"), "--ack", ack, "--worker", "{worker}"]
+        command += ["--receipts-dir", str(directory / "receipts"), "--counts-file", str(directory / "counts")]
+        command += ["--report-file", str(directory / "report-{worker}")]
         parent = [sys.executable, "-m", "tests.bench.workers", str(WORKERS), *command]
         with _running(parent, directory, environ, stdin=server.fileno()) as process:
             _wait_until_open(port, process)
