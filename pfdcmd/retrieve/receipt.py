@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pfdcmd.errors import ParameterFault
 from pfdcmd.names import parse_uid
 
 MAX_LINE_BYTES = 16_384
 _ON_DISK = frozenset(("filed", "same", "different"))
-_NOT_FILED = frozenset(("quarantined", "refused", "cut off"))
+_EVENTS = _ON_DISK | frozenset(("quarantined", "refused", "cut off"))
 _MAX_REASON = 500
 _MAX_TITLE = 16
 
@@ -45,14 +46,16 @@ class Receipt:
 def parse_receipt(line: bytes) -> Receipt | None:
     """One line of a receipts file; None when it is not a receipt, as after a full disk half of one is not."""
     try:
-        fields = json.loads(line)
+        # Decoded here, because json tries to find out in which encoding bytes are.
+        fields = json.loads(line.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(fields, dict) or fields.get("event") not in _ON_DISK | _NOT_FILED:
+    event = fields.get("event") if isinstance(fields, dict) else None
+    if not isinstance(event, str) or event not in _EVENTS:
         return None
     receipt = Receipt(
         time=_float(fields.get("t")),
-        event=fields["event"],
+        event=event,
         study=_uid(fields.get("study")),
         series=_uid(fields.get("series")),
         instance=_uid(fields.get("instance")),
@@ -79,7 +82,13 @@ def _uid(value: object) -> str:
 
 def _directory(data_dir: object, series_dir: object) -> str:
     """The two joined; nothing when the one is not absolute or the other could lead out of it."""
-    if not isinstance(data_dir, str) or not isinstance(series_dir, str) or not data_dir.startswith("/"):
+    return _joined(data_dir, series_dir) if isinstance(data_dir, str) and isinstance(series_dir, str) else ""
+
+
+# What the images of a series share is worked out once.
+@lru_cache(maxsize=256)
+def _joined(data_dir: str, series_dir: str) -> str:
+    if not data_dir.startswith("/"):
         return ""
     if not series_dir or series_dir.startswith("/") or ".." in series_dir.split("/") or "\0" in data_dir + series_dir:
         return ""
@@ -93,7 +102,7 @@ def _text(value: object, length: int) -> str:
 
 def _speakable(text: str) -> str:
     """Without lone surrogates: JSON can say them, UTF-8 and so the ledger cannot."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _int(value: object) -> int | None:

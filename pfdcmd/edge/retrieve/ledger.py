@@ -10,12 +10,12 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pfdcmd.edge.retrieve import ledgerfacts, ledgerjobs, receipts
 from pfdcmd.edge.retrieve.ledgerfile import LedgerFile
+from pfdcmd.edge.retrieve.ledgerreceipts import ReceiptBatch
 from pfdcmd.errors import StorageFault
 from pfdcmd.retrieve.estimate import Rates
 from pfdcmd.retrieve.job import Job
@@ -171,6 +171,7 @@ class SqliteLedger:
         await asyncio.sleep(_LOOK_SOON_SECONDS)
 
     def _catch_up(self, db: sqlite3.Connection) -> frozenset[str]:
-        with suppress(FileNotFoundError):
-            return receipts.read_receipts(db, self._receipts, ledgerfacts.add_receipt)
-        return frozenset()
+        batch = ReceiptBatch(db)
+        series = receipts.read_receipts(db, self._receipts, batch.add)
+        batch.end()
+        return series

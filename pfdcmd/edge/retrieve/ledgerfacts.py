@@ -13,16 +13,11 @@ from typing import Any
 from pfdcmd.edge.retrieve.ledgerjobs import job_of_series
 from pfdcmd.edge.retrieve.seriesdirectory import is_receiving, modified_ns, read_series_directory
 from pfdcmd.retrieve.ledger import DirectoryRecord, Noted, SeriesRecord
-from pfdcmd.retrieve.receipt import Receipt
 
 # While images arrive the receipts tell of them; looking at the disk as well is for those without receipts.
 _LOOK_AGAIN_SECONDS = 2.0
-_MAX_TROUBLES = 100_000
-_MAX_UNSOLICITED = 100_000
 # Of map files: one a service, and what callers have set in the tree.
 _MAX_DIRECTORIES = 10_000
-# A receipt may be read after its job has ended, and images may follow the PACS's last word.
-_AFTERWARDS_SECONDS = 60.0
 _GONE = -1
 
 
@@ -36,33 +31,13 @@ def series_id(connection: sqlite3.Connection, uid: str, study: str) -> int:
     return int(row[0])
 
 
-def add_receipt(connection: sqlite3.Connection, receipt: Receipt) -> None:
-    """Note one event of a listener."""
-    if receipt.called:
-        note_destination(connection, receipt.called)
-    if not receipt.is_on_disk:
-        _add_trouble(connection, receipt)
-        return
-    series = series_id(connection, receipt.series, receipt.study)
-    directory = _directory_id(connection, receipt.directory, series)
-    key = (series, receipt.instance)
-    known = connection.execute("SELECT directory FROM instance WHERE series = ? AND uid = ?", key).fetchone()
-    if known is None:
-        connection.execute(
-            "INSERT INTO instance (series, uid, directory, size_bytes) VALUES (?, ?, ?, ?)",
-            (*key, directory, receipt.size_bytes),
-        )
-    elif not known[0]:
-        connection.execute(
-            "UPDATE instance SET directory = ?, size_bytes = ? WHERE series = ? AND uid = ?",
-            (directory, receipt.size_bytes, *key),
-        )
-    if known is None or not known[0]:
-        # What was seen of the directory holds no more: it may have been taken away before, and be again since.
-        connection.execute("UPDATE directory SET files = files + 1, mtime_ns = 0 WHERE id = ?", (directory,))
-    connection.execute("DELETE FROM trouble WHERE series = ? AND instance = ?", (receipt.series, receipt.instance))
-    if receipt.event == "filed" and not _was_asked_for(connection, receipt):
-        _add_unsolicited(connection, receipt)
+def directory_id(connection: sqlite3.Connection, path: str, series: int) -> int:
+    """The row of a directory, made when it is new."""
+    row = connection.execute("SELECT id FROM directory WHERE path = ?", (path,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    made = connection.execute("INSERT INTO directory (path, series) VALUES (?, ?)", (path, series))
+    return int(made.lastrowid or 0)
 
 
 def look(
@@ -71,7 +46,7 @@ def look(
     """Compare the series' directories with the disk where they have changed. Raises: OSError."""
     series = series_id(connection, uid, "")
     for path in directories:
-        _directory_id(connection, path, series)
+        directory_id(connection, path, series)
     pending = _directories(connection, series)
     while pending:
         number, path, recorded_ns, looked, files = pending.pop()
@@ -207,55 +182,3 @@ def _directories(connection: sqlite3.Connection, series: int) -> list[tuple[int,
     """id, path, mtime_ns, looked, files of each."""
     query = "SELECT id, path, mtime_ns, looked, files FROM directory WHERE series = ?"
     return connection.execute(query, (series,)).fetchall()
-
-
-def _directory_id(connection: sqlite3.Connection, path: str, series: int) -> int:
-    row = connection.execute("SELECT id FROM directory WHERE path = ?", (path,)).fetchone()
-    if row is not None:
-        return int(row[0])
-    made = connection.execute("INSERT INTO directory (path, series) VALUES (?, ?)", (path, series))
-    return int(made.lastrowid or 0)
-
-
-def _add_trouble(connection: sqlite3.Connection, receipt: Receipt) -> None:
-    text = receipt.reason or f"status 0x{receipt.status & 0xFFFF:04X}"
-    reason = f"{receipt.event}, {text.rstrip('.')}"
-    connection.execute(
-        "INSERT OR REPLACE INTO trouble VALUES (?, ?, ?, ?)", (receipt.series, receipt.instance, reason, receipt.time)
-    )
-    connection.execute(
-        "DELETE FROM trouble WHERE (SELECT count(*) FROM trouble) > ? AND time < ?",
-        (_MAX_TROUBLES, receipt.time - _AFTERWARDS_SECONDS),
-    )
-
-
-def _was_asked_for(connection: sqlite3.Connection, receipt: Receipt) -> bool:
-    """Whether a job that was under way asked for the series, or, of an image sent for a C-MOVE, for the study."""
-    window = (receipt.time, receipt.time - _AFTERWARDS_SECONDS)
-    query = (
-        "SELECT 1 FROM job_series JOIN job ON job.id = job_series.job"
-        " WHERE job_series.series = ? AND created <= ? AND (ended IS NULL OR ended >= ?)"
-    )
-    if connection.execute(query, (receipt.series, *window)).fetchone():
-        return True
-    query = "SELECT 1 FROM job WHERE study = ? AND created <= ? AND (ended IS NULL OR ended >= ?)"
-    is_moved = bool(receipt.originator and receipt.study)
-    return is_moved and connection.execute(query, (receipt.study, *window)).fetchone() is not None
-
-
-def _add_unsolicited(connection: sqlite3.Connection, receipt: Receipt) -> None:
-    again = connection.execute(
-        "UPDATE unsolicited SET images = images + 1, last = ?, calling = ? WHERE series = ?",
-        (receipt.time, receipt.calling, receipt.series),
-    )
-    if again.rowcount:
-        return
-    connection.execute(
-        "INSERT INTO unsolicited VALUES (?, ?, 1, ?, ?, ?, ?)",
-        (receipt.series, receipt.study, receipt.time, receipt.time, receipt.calling, receipt.directory),
-    )
-    # For a new series only: counting them all for each image took longer than all the rest.
-    connection.execute(
-        "DELETE FROM unsolicited WHERE (SELECT count(*) FROM unsolicited) > ? AND last < ?",
-        (_MAX_UNSOLICITED, receipt.time),
-    )

@@ -36,9 +36,7 @@ def has_news(connection: sqlite3.Connection, directory: Path) -> bool:
     return any(_size(file.path) != read.get(file.name, 0) for file in _files(directory))
 
 
-def read_receipts(
-    connection: sqlite3.Connection, directory: Path, add: Callable[[sqlite3.Connection, Receipt], None]
-) -> frozenset[str]:
+def read_receipts(connection: sqlite3.Connection, directory: Path, add: Callable[[Receipt], None]) -> frozenset[str]:
     """Read what is new, within the open transaction. Returns: the series that it is of. Raises: OSError."""
     series: set[str] = set()
     for file in _files(directory):
@@ -46,7 +44,7 @@ def read_receipts(
         offset = row[0] if row else 0
         # One that has been cut is read from its beginning: what is noted twice is counted once.
         begin = offset if _size(file.path) >= offset else 0
-        reached = _read_file(connection, file.path, begin, add, series)
+        reached = _read_file(file.path, begin, add, series)
         if reached != offset:
             connection.execute("INSERT OR REPLACE INTO receipts_read VALUES (?, ?)", (file.name, reached))
     return frozenset(series - {""})
@@ -89,13 +87,7 @@ def _files(directory: Path) -> list[_File]:
     return sorted(found, key=lambda file: file.began)
 
 
-def _read_file(
-    connection: sqlite3.Connection,
-    path: Path,
-    offset: int,
-    add: Callable[[sqlite3.Connection, Receipt], None],
-    series: set[str],
-) -> int:
+def _read_file(path: Path, offset: int, add: Callable[[Receipt], None], series: set[str]) -> int:
     """Read whole lines from the offset on. Returns: the offset after the last of them."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -110,7 +102,7 @@ def _read_file(
             for line in block[:end].splitlines():
                 receipt = parse_receipt(line) if len(line) <= MAX_LINE_BYTES else None
                 if receipt is not None:
-                    add(connection, receipt)
+                    add(receipt)
                     series.add(receipt.series)
             # A line beyond all bounds is no receipt: what there is of it is passed over.
             offset += end or len(block)

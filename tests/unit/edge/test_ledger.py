@@ -99,10 +99,11 @@ def test_receipts_count_each_instance_once_however_often_it_came(site):
         assert await ledger.catch_up() == {SERIES}
         assert await ledger.catch_up() == frozenset()
         await ledger.note_listed(STUDY, SERIES, ["1.9.1", "1.9.2", "1.9.3"])
-        return await ledger.record(SERIES), await ledger.present(SERIES)
+        noted = await ledger.seen(SERIES, lambda noted_of: noted_of(str(site.directory)))
+        return noted.files, await ledger.record(SERIES), await ledger.present(SERIES)
 
-    record, present = in_ledger(site, work)
-    assert counts(record) == (3, 1, 2)
+    files, record, present = in_ledger(site, work)
+    assert (files, *counts(record)) == (2, 3, 1, 2)
     assert (record.study, record.size_bytes) == (STUDY, 20)
     assert present == {"1.9.1", "1.9.2"}
 
@@ -131,7 +132,7 @@ def test_what_is_read_is_remembered_by_the_next_one(site):
 def test_lines_that_are_no_receipts_hold_up_nothing(site):
     async def work(ledger):
         path = site.note()
-        path.write_bytes(b"\xff\xff\n{}\n" + b"x" * 3_000_000 + b"\n")
+        path.write_bytes(b'\xff\xff\n{}\n{"event": []}\n' + b"x" * 3_000_000 + b"\n")
         site.note(1)
         await ledger.catch_up()
         return await ledger.present(SERIES)
@@ -501,16 +502,43 @@ def test_what_no_job_asked_for_is_listed(site):
 
 
 def test_what_no_job_asked_for_is_forgotten_when_it_becomes_too_much(site, monkeypatch):
-    monkeypatch.setattr("pfdcmd.edge.retrieve.ledgerfacts._MAX_UNSOLICITED", 2)
+    monkeypatch.setattr("pfdcmd.edge.retrieve.ledgerreceipts._MAX_UNSOLICITED", 2)
 
     async def work(ledger):
         for number in range(1, 5):
             site.note(number, series=f"1.9.{number}", t=float(number))
+            await ledger.catch_up()
         site.note(3, series="1.9.3", t=5.0)
         await ledger.catch_up()
         return [(row["series"], row["images"], row["last"]) for row in await ledger.unsolicited(10)]
 
     assert in_ledger(site, work) == [("1.9.3", 2, 5.0), ("1.9.4", 1, 4.0)]
+
+
+def test_troubles_are_forgotten_when_they_become_too_many(site, monkeypatch):
+    monkeypatch.setattr("pfdcmd.edge.retrieve.ledgerreceipts._MAX_TROUBLES", 1)
+
+    async def work(ledger):
+        for seconds in (100.0, 200.0, 210.0):
+            site.note(int(seconds), event="refused", reason="why", dir="", t=seconds)
+        await ledger.catch_up()
+        return await ledger.troubles(SERIES)
+
+    assert set(in_ledger(site, work)) == {"1.9.200", "1.9.210"}
+
+
+def test_an_image_sent_after_its_job_has_ended_was_not_asked_for(site):
+    async def work(ledger):
+        done = job(1, JobState.COMPLETE)
+        await ledger.save_job(done)
+        site.note(1, t=done.ended + 1)
+        site.note(2, t=done.created - 1)
+        site.note(3, t=done.ended + 1_000)
+        await ledger.catch_up()
+        return await ledger.unsolicited(10)
+
+    (found,) = in_ledger(site, work)
+    assert (found["series"], found["images"]) == (SERIES, 2)
 
 
 def test_troubles_are_known_until_the_image_comes(site):
