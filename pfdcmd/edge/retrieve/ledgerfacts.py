@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pfdcmd.edge.retrieve.ledgerjobs import job_of_series
 from pfdcmd.edge.retrieve.seriesdirectory import is_receiving, modified_ns, read_series_directory
@@ -19,6 +19,16 @@ _LOOK_AGAIN_SECONDS = 2.0
 # Of map files: one a service, and what callers have set in the tree.
 _MAX_DIRECTORIES = 10_000
 _GONE = -1
+
+
+class _Directory(NamedTuple):
+    """A row of the table directory."""
+
+    id: int
+    path: str
+    mtime_ns: int
+    looked: float
+    files: int
 
 
 def series_id(connection: sqlite3.Connection, uid: str, study: str) -> int:
@@ -47,19 +57,13 @@ def look(
     series = series_id(connection, uid, "")
     for path in directories:
         directory_id(connection, path, series)
-    pending = _directories(connection, series)
-    while pending:
-        number, path, recorded_ns, looked, files = pending.pop()
-        modified = modified_ns(path)
-        if recorded_ns == (_GONE if modified is None else modified):
-            continue
-        pause = _LOOK_AGAIN_SECONDS + files * seconds_a_file
-        if modified is not None and is_receiving(path) and 0 <= time.time() - looked < pause:
-            continue
-        if _read_again(connection, series, number, path):
-            # What is gone from here may be in another directory that holds the series as well.
-            others = [row for row in _directories(connection, series) if row[0] != number and pending]
-            pending = [(number, path, 0, 0.0, files) for number, path, _, _, files in others]
+    known = _directories(connection, series)
+    to_read = [row for row in known if _is_to_be_read(row, seconds_a_file)]
+    is_any_gone = [_read_again(connection, series, row.id, row.path) for row in to_read]
+    if any(is_any_gone) and len(known) > 1:
+        # What is gone from one may be in another that holds the series as well.
+        for row in known:
+            _read_again(connection, series, row.id, row.path)
     rows = connection.execute("SELECT path, files FROM directory WHERE series = ?", (series,))
     return [DirectoryRecord(path, files) for path, files in rows]
 
@@ -178,7 +182,14 @@ def _read_again(connection: sqlite3.Connection, series: int, directory: int, pat
     return bool(gone)
 
 
-def _directories(connection: sqlite3.Connection, series: int) -> list[tuple[int, str, int, float, int]]:
-    """id, path, mtime_ns, looked, files of each."""
+def _directories(connection: sqlite3.Connection, series: int) -> list[_Directory]:
     query = "SELECT id, path, mtime_ns, looked, files FROM directory WHERE series = ?"
-    return connection.execute(query, (series,)).fetchall()
+    return [_Directory(*row) for row in connection.execute(query, (series,))]
+
+
+def _is_to_be_read(directory: _Directory, seconds_a_file: float) -> bool:
+    modified = modified_ns(directory.path)
+    if directory.mtime_ns == (_GONE if modified is None else modified):
+        return False
+    pause = _LOOK_AGAIN_SECONDS + directory.files * seconds_a_file
+    return modified is None or not is_receiving(directory.path) or not 0 <= time.time() - directory.looked < pause

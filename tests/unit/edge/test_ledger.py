@@ -235,6 +235,27 @@ def test_a_directory_taken_away_leaves_nothing(site):
     assert in_ledger(site, work) == frozenset()
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_image_gone_from_one_directory_is_here_as_long_as_another_has_it(site, first):
+    async def work(ledger):
+        second = site.directory.with_name("second")
+        second.mkdir()
+        for directory in (site.directory, second):
+            (directory / "00001-1.9.1.dcm").write_bytes(b"x")
+        site.settle()
+        paths = [str(site.directory), str(second)]
+        await ledger.look(SERIES, [paths[first]])
+        await ledger.look(SERIES, [paths[1 - first]])
+        (Path(paths[first]) / "00001-1.9.1.dcm").unlink()
+        await ledger.look(SERIES, [])
+        before = await ledger.present(SERIES)
+        (Path(paths[1 - first]) / "00001-1.9.1.dcm").unlink()
+        await ledger.look(SERIES, [])
+        return before, await ledger.present(SERIES)
+
+    assert in_ledger(site, work) == ({"1.9.1"}, frozenset())
+
+
 def test_a_directory_taken_away_twice_is_gone_although_images_came_between(site):
     async def work(ledger):
         for _ in range(2):
