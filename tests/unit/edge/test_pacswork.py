@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from pfdcmd.edge.pacs.work import Progress, Stream, perform
+from pfdcmd.edge.pacs.work import Stream, perform
 from pfdcmd.errors import PacsFault, PeerFailed, PeerTimeout
-from pfdcmd.pacs.outcome import MoveCounts
 
 FAR_AHEAD = 10_000
 
@@ -77,23 +76,6 @@ def test_nothing_is_put_for_a_reader_that_has_gone():
         stream.abandon()
         with pytest.raises(PacsFault):
             stream.put(1)
-
-    asyncio.run(check())
-
-
-def test_of_counts_that_come_faster_than_they_are_told_the_latest_is():
-    async def check():
-        told = []
-        progress = Progress(told.append)
-        for number in range(1000):
-            progress.note(MoveCounts(completed=number))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert told == [MoveCounts(completed=999)]
-        progress.note(MoveCounts(completed=1000))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert told[-1] == MoveCounts(completed=1000)
 
     asyncio.run(check())
 
