@@ -1,6 +1,7 @@
 """`python -m tests.bench.ingest`: how long until every image is filed, pfdcm's listener beside its peers.
 
-"nothing kept" answers and files nothing: the sender's own time, under which no receiver can come.
+"nothing kept" (ours) and "storescp --ignore" (DCMTK's) answer and file nothing: the sender's own time, under which no
+receiver can come.
 The floor is the same bytes over loopback into as many files with the same fsyncs (tests/bench/floor.py).
 """
 
@@ -22,6 +23,8 @@ from tests.bench.workloads import Workload, make
 NO_DELAY = {"TCP_NODELAY": "1"}
 SENDERS_OWN = "nothing kept"
 EVERYONE = ("storescp", "Orthanc", "pynetdicom storescp")
+IGNORED = "storescp --ignore"
+FORKED = ("storescp --fork --ignore", "storescp --fork")
 FLOORS = ("floor durable", "floor written")
 
 AT_ONCE = functools.partial(senders.storescu_at_once, associations=64)
@@ -33,10 +36,22 @@ CROWD = functools.partial(senders.storescu_at_once, associations=256)
 ROWS = (
     Row("small, storescu", "small", senders.storescu, {}, (OURS, *EVERYONE, "original (xinetd)"), is_slow=True),
     Row("small, dcmsend", "small", senders.dcmsend, {}, (OURS, "storescp"), is_slow=True),
-    Row("small, storescu, no delay", "small", senders.storescu, NO_DELAY, (OURS, WRITTEN, SENDERS_OWN, *EVERYONE)),
+    Row(
+        "small, storescu, no delay",
+        "small",
+        senders.storescu,
+        NO_DELAY,
+        (OURS, WRITTEN, SENDERS_OWN, IGNORED, *EVERYONE),
+    ),
     Row("small, dcmsend, no delay", "small", senders.dcmsend, NO_DELAY, (OURS, "storescp")),
-    Row("ct512, storescu, no delay", "ct512", senders.storescu, NO_DELAY, (OURS, WRITTEN, SENDERS_OWN, *EVERYONE)),
-    Row("64 x 20 small, no delay", "crowd64", AT_ONCE, NO_DELAY, (OURS, SENDERS_OWN, "storescp --fork", "Orthanc")),
+    Row(
+        "ct512, storescu, no delay",
+        "ct512",
+        senders.storescu,
+        NO_DELAY,
+        (OURS, WRITTEN, SENDERS_OWN, IGNORED, *EVERYONE),
+    ),
+    Row("64 x 20 small, no delay", "crowd64", AT_ONCE, NO_DELAY, (OURS, SENDERS_OWN, *FORKED, "Orthanc")),
     Row("256 x 4 small", "crowd256", CROWD, {}, (OURS,)),
     Row("4 x 256 MB, no delay", "huge", senders.storescu, NO_DELAY, (OURS, "storescp")),
     Row("small, lean in 16 kB PDUs", "small", LEAN_16K, NO_DELAY, ALIKE, prepare=PREPARE_16K),

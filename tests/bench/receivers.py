@@ -27,10 +27,7 @@ START_SECONDS = 60
 
 @dataclass
 class Receiver:
-    """A running receiver. `count(workload)` says how many images are filed for good, the series' end included.
-
-    One that keeps nothing has them all at once.
-    """
+    """A running receiver. `count(workload)` says how many images are filed for good, the series' end included."""
 
     port: int
     output: Path
@@ -77,19 +74,21 @@ def sink(directory: Path, environ: Mapping[str, str]) -> Iterator[Receiver]:
         parent = [sys.executable, "-m", "tests.bench.workers", str(WORKERS), sys.executable, "-m", "tests.bench.sink"]
         with _running(parent, directory, environ, stdin=server.fileno()) as process:
             _wait_until_open(port, process)
-            yield Receiver(port, directory, process, lambda workload: len(workload.files), keeps=False)
+            yield Receiver(port, directory, process, lambda _: 0, keeps=False)
 
 
 @contextlib.contextmanager
-def storescp(directory: Path, environ: Mapping[str, str], *, fork: bool = False) -> Iterator[Receiver]:
-    """DCMTK's: it writes what it gets into one directory and files nothing."""
+def storescp(
+    directory: Path, environ: Mapping[str, str], *, fork: bool = False, keeps: bool = True
+) -> Iterator[Receiver]:
+    """DCMTK's: it writes what it gets into one directory and files nothing, or keeps nothing at all (--ignore)."""
     output = directory / "out"
     output.mkdir(parents=True)
     port = _free_port()
-    command = ["storescp", "-od", str(output), *(["--fork"] if fork else []), str(port)]
-    with _running(command, directory, environ) as process:
+    options = [*(["--fork"] if fork else []), *([] if keeps else ["--ignore"])]
+    with _running(["storescp", "-od", str(output), *options, str(port)], directory, environ) as process:
         _wait_until_open(port, process)
-        yield Receiver(port, output, process, lambda _: _count_files(output))
+        yield Receiver(port, output, process, lambda _: _count_files(output), keeps=keeps)
 
 
 @contextlib.contextmanager

@@ -32,6 +32,8 @@ RECEIVERS: dict[str, Start] = {
     "nothing kept": receivers.sink,
     "storescp": receivers.storescp,
     "storescp --fork": functools.partial(receivers.storescp, fork=True),
+    "storescp --ignore": functools.partial(receivers.storescp, keeps=False),
+    "storescp --fork --ignore": functools.partial(receivers.storescp, fork=True, keeps=False),
     "Orthanc": receivers.orthanc,
     "pynetdicom storescp": receivers.pynetdicom,
     "original (xinetd)": receivers.original,
@@ -89,7 +91,8 @@ def _run(name: str, row: Row, workload: Workload, directory: Path) -> tuple[floa
         senders.echo_at_once(receiver.port)
         start = time.perf_counter()
         row.send(workload, receiver.port, row.environ)
-        wait_until_filed(receiver, workload)
+        if receiver.keeps:
+            wait_until_filed(receiver, workload)
         seconds = time.perf_counter() - start
         receiver.sample_rss()
     if receiver.keeps:
