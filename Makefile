@@ -69,6 +69,7 @@ bench: $(VENV)/.test debian
 	$(BIN)/python -m tests.bench.rpc
 	$(BIN)/python -m tests.bench.retrieve_study
 	$(BIN)/python -m tests.bench.status
+	$(BIN)/python -m tests.bench.ledger
 	$(BIN)/python -m tests.bench.long_series
 	@mkdir -p build
 	$(BIN)/python -m tests.bench.ingest --json build/ingest.json $(BENCH)
