@@ -15,6 +15,7 @@ from pynetdicomserver import serving
 from retrieving import until
 from studyimages import instance_uid, series_uid, study_images, study_uid
 
+from pfdcmd.edge.pacs import link
 from pfdcmd.edge.pacs.net import PacsNet
 from pfdcmd.errors import ParameterFault
 from pfdcmd.names import AETitle, Port
@@ -187,6 +188,14 @@ def test_a_pacs_that_stalls(by_get):
     assert outcome.status is None
     assert "did not answer within 1 s" in outcome.error
     assert len(receiver.received) == 3
+
+
+def test_pending_responses_keep_a_long_move_alive(monkeypatch):
+    monkeypatch.setattr(link, "_SPARE_SECONDS", 0.0)
+    with site(Behaviour(image_seconds=0.3)) as (pacs, receiver):
+        outcome = retrieve(pacs, settings=replace(SETTINGS, pacs_response_seconds=1.5))
+    assert outcome.error == ""
+    assert len(receiver.received) == len(IMAGES)
 
 
 def test_without_counts():

@@ -8,6 +8,7 @@ acknowledgement again (tcp(7): TCP_QUICKACK is not permanent), and nothing of ou
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
 import ssl
 from collections.abc import Callable
@@ -193,6 +194,7 @@ class ResponsesOnly(DIMSEServiceProvider):
     def __init__(self, assoc: Association, note_pending: Callable[[MoveCounts], None] | None = None) -> None:
         super().__init__(assoc)
         self._note_pending = note_pending
+        self._pending_responses = 0
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take what one P-DATA-TF PDU has brought."""
@@ -200,6 +202,7 @@ class ResponsesOnly(DIMSEServiceProvider):
         if counts is None or self._note_pending is None:
             super().receive_primitive(primitive)
         else:
+            self._pending_responses += 1
             self._note_pending(counts)
 
     def _pending_counts(self, primitive: P_DATA) -> MoveCounts | None:
@@ -207,8 +210,17 @@ class ResponsesOnly(DIMSEServiceProvider):
         return read_pending(values[0][1]) if self.message is None and len(values) == 1 else None
 
     def get_msg(self, block: bool = False) -> tuple[int, Any] | tuple[None, None]:
-        """The next message, for who waits for one; never one for who only looks."""
-        return super().get_msg(block) if block else (None, None)
+        """The next message, for who waits for one; never one for who only looks.
+
+        A pending response that went to note_pending is a word of the PACS too: after it, the time to wait begins anew.
+        """
+        while block:
+            before = self._pending_responses
+            with contextlib.suppress(queue.Empty):
+                return self.msg_queue.get(timeout=self.dimse_timeout)
+            if self._pending_responses == before:
+                break
+        return None, None
 
 
 class PeerEntity(ApplicationEntity):
