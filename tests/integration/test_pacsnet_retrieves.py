@@ -223,6 +223,23 @@ def test_cancelling_tells_the_pacs_and_breaks_off_when_it_does_not_listen(ignore
     assert len(pacs.sent) < len(IMAGES)
 
 
+def test_nothing_more_is_asked_for_after_cancelling_though_something_failed_before():
+    images = study_images(series=3, images=4)
+    chosen = [Selection(study_uid(), series_uid(number)) for number in (1, 2, 3)]
+
+    async def run(pacs):
+        task = asyncio.ensure_future(PacsNet(SETTINGS).retrieve(pacs.peer, *chosen))
+        await until(lambda: len(pacs.asked("move")) == 2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with site(Behaviour(image_seconds=0.2, fails_every=4), images) as (pacs, _):
+        asyncio.run(run(pacs))
+        assert pacs.cancels == 1
+        assert len(pacs.asked("move")) == 2
+
+
 def test_a_pacs_without_c_get_is_moved_from():
     with site(serves=[STUDY_FIND, STUDY_MOVE]) as (pacs, receiver):
         outcome = retrieve(pacs, receiver=receiver)

@@ -170,9 +170,11 @@ class PacsNet:
 def _in_turn(requests: Sequence[dict[str, str]], retrieve: Callable[[dict[str, str]], MoveOutcome]) -> MoveOutcome:
     """Request after request on one association, until one is cancelled or refused."""
     first, *others = requests
-    outcome = retrieve(first)
+    outcome = latest = retrieve(first)
     for keys in others:
-        if outcome.is_cancelled or outcome.refuses_request:
+        # Of all together the status is that of the first failure, which may have come before the cancelling.
+        if latest.is_cancelled or outcome.refuses_request:
             break
-        outcome = outcome.plus(retrieve(keys))
+        latest = retrieve(keys)
+        outcome = outcome.plus(latest)
     return outcome
