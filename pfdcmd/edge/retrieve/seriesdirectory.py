@@ -81,7 +81,7 @@ def read_series_directory(directory: str, known: Set[str]) -> DirectoryContent:
     if any(uid not in known for uid in instances):
         # Their listener may have been killed between naming them and making the name durable.
         _sync(directory)
-    return DirectoryContent(instances, files, mtime_ns if _is_past(mtime_ns) else 0)
+    return DirectoryContent(instances, files, mtime_ns if _is_distinct(mtime_ns) else 0)
 
 
 def _instance_of(name: str, known: Set[str]) -> str | None:
@@ -111,6 +111,7 @@ def _sync(directory: str) -> None:
         os.close(descriptor)
 
 
-def _is_past(mtime_ns: int) -> bool:
+def _is_distinct(mtime_ns: int) -> bool:
+    """Whether a change from now on would have another time; one that is ahead of the clock would not come again."""
     tick_ns = _FINE_TICK_NS if mtime_ns % _SECOND_NS else _COARSE_TICK_NS
-    return time.time_ns() - mtime_ns > tick_ns
+    return abs(time.time_ns() - mtime_ns) > tick_ns

@@ -384,6 +384,25 @@ def test_a_large_directory_that_has_changed_is_not_whole_until_it_has_been_read_
     assert (after.is_complete, after.files, after.missing) == (False, 2, 1)
 
 
+def test_a_large_directory_whose_time_is_ahead_of_the_clock_is_whole_once_it_has_been_read(site, monkeypatch):
+    monkeypatch.setattr("pfdcmd.edge.retrieve.standings._READ_AT_ONCE_FILES", 2)
+
+    async def work(ledger):
+        site.file(1, 2, 3)
+        (site.directory / "series.info").touch()
+        tomorrow = time.time() + 86_400
+        os.utime(site.directory, (tomorrow, tomorrow))
+        await ledger.look(SERIES, [str(site.directory)])
+        before = await find_standing(ledger, site.maps, SERIES)
+        (site.directory / "00002-1.9.2.dcm").unlink()
+        return before, await find_standing(ledger, site.maps, SERIES), await settled(ledger, site)
+
+    before, during, after = in_ledger(site, work)
+    assert (before.is_complete, before.files) == (True, 3)
+    assert during.is_complete is False
+    assert after.files == 2
+
+
 def test_a_large_directory_that_images_arrive_in_is_left_to_the_receipts(site, monkeypatch):
     async def work(ledger):
         (site.directory / "receiving.series").touch()
