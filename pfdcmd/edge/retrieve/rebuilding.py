@@ -30,13 +30,24 @@ async def keep_complete(site: JobSite) -> None:
     Nothing waits for it: whoever asks for a series has it looked at there and then.
     """
     while True:
+        pause_seconds = _PAUSE_SECONDS
         try:
-            for directory in await _unread(site):
-                await _read(site, directory)
+            unread = await _unread(site)
         except StorageFault as fault:
-            _log.error("the ledger is not complete: %s", fault.cause or fault.message)
-            await asyncio.sleep(_PAUSE_AFTER_FAULT_SECONDS)
-        await asyncio.sleep(_PAUSE_SECONDS)
+            pause_seconds = _tell_of_fault(fault)
+            unread = []
+        for directory in unread:
+            try:
+                await _read(site, directory)
+            except StorageFault as fault:
+                pause_seconds = _tell_of_fault(fault)
+        await asyncio.sleep(pause_seconds)
+
+
+def _tell_of_fault(fault: StorageFault) -> float:
+    """Returns: in how many seconds to try again."""
+    _log.error("the ledger is not complete: %s", fault.cause or fault.message)
+    return _PAUSE_AFTER_FAULT_SECONDS
 
 
 async def _unread(site: JobSite) -> list[Path]:
@@ -50,19 +61,32 @@ async def _read(site: JobSite, directory: Path) -> None:
     number = site.ledger.number
     uids = mapped_series(directory)
     count = 0
+    failed: list[Uid] = []
     while some := await asyncio.to_thread(lambda: tuple(itertools.islice(uids, _SERIES_AT_ONCE))):
         for uid in some:
             try:
-                mapped = await asyncio.to_thread(_mapped, directory, uid, site.roots)
-                if mapped is not None:
-                    await site.ledger.look(uid, [mapped])
-                    count += 1
-            except StorageFault as fault:
-                _log.warning("a series is not in the ledger: %s", fault.cause or fault.message)
+                count += await _look(site, directory, uid)
+            except StorageFault:
+                failed.append(uid)
+    # It may have been the ledger that failed, on a full disk. If it does so still, the note below cannot be made.
+    for uid in failed:
+        try:
+            count += await _look(site, directory, uid)
+        except StorageFault as fault:
+            _log.warning("a series is not in the ledger: %s", fault.cause or fault.message)
     # Another number is another ledger: what has been read is not in it.
     if number == site.ledger.number:
         await site.ledger.note_map_directory(str(directory))
         _log.info("the ledger knows the files of %d series by %s", count, directory)
+
+
+async def _look(site: JobSite, directory: Path, uid: Uid) -> bool:
+    """Returns: whether there was anything to look at. Raises: StorageFault."""
+    mapped = await asyncio.to_thread(_mapped, directory, uid, site.roots)
+    if mapped is None:
+        return False
+    await site.ledger.look(uid, [mapped])
+    return True
 
 
 def _is_there(directory: Path, roots: Roots) -> bool:

@@ -48,12 +48,15 @@ def mapped_directories(series_map_dirs: Iterable[Path], uid: Uid) -> list[str]:
 
 
 def mapped_series(series_map_dir: Path) -> Iterator[Uid]:
-    """The series that have a map file."""
-    with suppress(OSError), os.scandir(series_map_dir) as entries:
-        for entry in entries:
-            with suppress(ParameterFault):
-                if entry.name.endswith(_SUFFIX):
-                    yield parse_uid(entry.name.removesuffix(_SUFFIX), "name")
+    """The series that have a map file. Raises: StorageFault: not all of them can be told."""
+    try:
+        with os.scandir(series_map_dir) as entries:
+            for entry in entries:
+                with suppress(ParameterFault):
+                    if entry.name.endswith(_SUFFIX):
+                        yield parse_uid(entry.name.removesuffix(_SUFFIX), "name")
+    except OSError as error:
+        raise StorageFault("A directory of map files cannot be read.", cause=str(error)) from error
 
 
 def _load(path: Path) -> str:
