@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from dataclasses import replace
 
+import misbehavingpacs
 import pytest
 from listenerprocess import running_workers
 from misbehavingpacs import CALLING_AE, HOST, Behaviour, misbehaving_pacs
@@ -178,6 +179,22 @@ def test_a_study_of_many_series_takes_one_request_for_each_and_no_more_associati
     queries = len(pacs.asked("find"))
     assert queries == 2  # the study's counts, and its series: no series needs one of its own
     assert pacs.associations == queries + most
+
+
+def test_a_pacs_that_counts_fewer_images_than_it_sends_is_not_believed_in_its_count(listener, study, monkeypatch):
+    answer = misbehavingpacs._match
+
+    def one_less(*arguments):
+        match = answer(*arguments)
+        if "NumberOfSeriesRelatedInstances" in match:
+            match.NumberOfSeriesRelatedInstances -= 1
+        return match
+
+    monkeypatch.setattr(misbehavingpacs, "_match", one_less)
+    with pacs_with(listener, study, Behaviour(drops_every=IMAGES), series=4) as pacs:
+        job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": 3})
+    assert job.state == "complete"
+    assert len(set(pacs.sent)) == 4 * IMAGES
 
 
 def test_a_study_that_is_here_is_not_moved_again_when_the_ledger_is_lost(listener, study):

@@ -14,7 +14,7 @@ from pfdcmd.pacs.outcome import RETURNCODE_FAILED, MoveCounts, MoveOutcome, outc
 from pfdcmd.pacs.selection import Selection
 from pfdcmd.retrieve.batches import even_shares
 from pfdcmd.retrieve.estimate import Rates
-from pfdcmd.retrieve.evidence import SeriesEvidence
+from pfdcmd.retrieve.evidence import SeriesEvidence, sub_operations
 from pfdcmd.retrieve.job import RetrieveRequest
 from pfdcmd.retrieve.verdict import StudyCounts, is_worth_another_attempt
 
@@ -106,6 +106,9 @@ async def _retrieve_at_once(
         selections = [Selection(errand.study, uid) for uid in share]
         async with site.lanes.turn(("pacs", errand.pacs), policy.max_associations):
             outcome = await site.pacs.retrieve(errand.peer, *selections, deliver_to=site.delivery(errand.peer))
+        # A PACS to which images still come counts fewer than it then sends: its counts are no word on what is missing.
+        if sub_operations(outcome) == sum(found.series[uid] or 0 for uid in share):
+            errand.sent_as_counted.update(share)
         return outcome.counts.completed or 0
 
     async with asyncio.TaskGroup() as group:

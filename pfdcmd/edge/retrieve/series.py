@@ -25,9 +25,10 @@ _UNABLE_TO_PROCESS = 0xC000
 class Errand:
     """One attempt's dealings with one PACS about one study; what its series learn of the PACS, they share.
 
-    study_images: how many images a C-MOVE of the whole study has brought by the PACS's count, before the series' turn;
-    doubtful: the series for which IMAGE level has failed once, of the whole job: "unable to process" may mean that the
-    level is refused, or that the listener could not be reached for a moment.
+    study_images: how many images of the study have come by the PACS's count, before it is the series' turn;
+    sent_as_counted: the series of which the PACS then set out to send as many as it counts; doubtful: the series for
+    which IMAGE level has failed once, of the whole job: "unable to process" may mean that the level is refused, or that
+    the listener could not be reached for a moment.
     """
 
     pacs: str
@@ -37,6 +38,7 @@ class Errand:
     is_forced: bool
     is_image_level_refused: bool = False
     study_images: int = 0
+    sent_as_counted: set[str] = field(default_factory=set)
     doubtful: set[str] = field(default_factory=set)
 
 
@@ -72,7 +74,7 @@ class SeriesErrand:
 
     async def _learn(self) -> None:
         errand, ledger = self._errand, self._site.ledger
-        if errand.study_images and self._evidence.counted and await self._came_with_the_study():
+        if self._series in errand.sent_as_counted and self._evidence.counted and await self._came_with_the_study():
             return
         listed = await find_instances(self._site.pacs, errand.peer, errand.study, self._series)
         if listed:
