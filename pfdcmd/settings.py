@@ -159,7 +159,7 @@ class Settings:
     )
     pacs_query_seconds: float = _setting(600.0, "--pacsQuerySeconds", "s", "for a whole query", minimum=0.1)
     pacs_retrieve_seconds: float = _setting(
-        14_400.0, "--pacsRetrieveSeconds", "s", "for a whole retrieve of one series", minimum=0.1
+        14_400.0, "--pacsRetrieveSeconds", "s", "for all that one association of a retrieve brings", minimum=0.1
     )
     pacs_associations: int = _setting(
         16, "--pacsAssociations", "associations", "open to one PACS at once; others wait their turn", minimum=1

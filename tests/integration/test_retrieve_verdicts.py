@@ -197,6 +197,22 @@ def test_a_pacs_that_counts_fewer_images_than_it_sends_is_not_believed_in_its_co
     assert len(set(pacs.sent)) == 4 * IMAGES
 
 
+def test_of_two_jobs_that_want_the_same_series_one_moves_them(listener, study):
+    names = tuple(series_uid(number, study) for number in range(1, 5))
+
+    async def run(pacs):
+        async with jobs_of({**pacs.entry, "maxAssociations": 3}, listener.root) as jobs:
+            first = await jobs.start(whole(study))
+            await until(lambda: len(pacs.sent) > 2)
+            second = await jobs.start(RetrieveRequest("main", study_uid(study), names))
+            third = await jobs.start(RetrieveRequest("main", study_uid(study), names[2:]))
+            return [(await jobs.wait(job.id)).state for job in (first, second, third)]
+
+    with pacs_with(listener, study, Behaviour(image_seconds=0.1), series=4) as pacs:
+        assert asyncio.run(run(pacs)) == ["complete"] * 3
+        assert sent_more_than_once(pacs) == []
+
+
 def test_a_study_that_is_here_is_not_moved_again_when_the_ledger_is_lost(listener, study):
     with pacs_with(listener, study, Behaviour(), series=4) as pacs:
         retrieved(listener, pacs, whole(study), entry={"maxAssociations": 3})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pfdcmd.edge.retrieve.search import Found, find_series, find_study_of
 from pfdcmd.edge.retrieve.series import Errand, SeriesErrand
 from pfdcmd.edge.retrieve.site import JobSite
-from pfdcmd.errors import PacsFault, ParameterFault, PeerConfigurationFault, PeerFailed
+from pfdcmd.errors import PacsFault, ParameterFault, PeerConfigurationFault, PeerFailed, StorageFault
 from pfdcmd.pacs.outcome import RETURNCODE_FAILED, MoveCounts, MoveOutcome, outcome_of_fault
 from pfdcmd.pacs.selection import Selection
 from pfdcmd.retrieve.batches import even_shares
@@ -96,15 +97,25 @@ async def _retrieve_at_once(
     policy = errand.policy
     if len(found.series) <= policy.max_associations or errand.is_forced or policy.images_per_second:
         return
-    await asyncio.gather(*map(site.look, found.series))
+    try:
+        await asyncio.gather(*map(site.look, found.series))
+    except StorageFault:
+        return  # of a series that cannot be looked at, which is no reason to do without the others
     # By their series too: a ledger that was made again from the files does not know which study they are of.
-    if await site.ledger.series_of_study(errand.study) or await _is_any_here(site, found):
+    if await site.ledger.series_of_study(errand.study) or any([await _is_here(site, uid) for uid in found.series]):
         return
     begun([SeriesEvidence(uid, counted=counted) for uid, counted in found.series.items()])
 
     async def move(share: Sequence[str]) -> int:
-        selections = [Selection(errand.study, uid) for uid in share]
-        async with site.lanes.turn(("pacs", errand.pacs), policy.max_associations):
+        async with contextlib.AsyncExitStack() as turns:
+            # Everybody takes the series' turns in this order, and the PACS's last: nobody waits for one who waits.
+            for uid in sorted(share):
+                await turns.enter_async_context(site.lanes.turn(("series", uid), 1))
+            share = [uid for uid in share if not await _is_here(site, uid)]
+            if not share:
+                return 0
+            await turns.enter_async_context(site.lanes.turn(("pacs", errand.pacs), policy.max_associations))
+            selections = [Selection(errand.study, uid) for uid in share]
             outcome = await site.pacs.retrieve(errand.peer, *selections, deliver_to=site.delivery(errand.peer))
         # A PACS to which images still come counts fewer than it then sends: its counts are no word on what is missing.
         if sub_operations(outcome) == sum(found.series[uid] or 0 for uid in share):
@@ -118,12 +129,10 @@ async def _retrieve_at_once(
     errand.study_images = sum(one.result() for one in moves)
 
 
-async def _is_any_here(site: JobSite, found: Found) -> bool:
-    for uid in found.series:
-        record = await site.ledger.record(uid)
-        if record is not None and record.present:
-            return True
-    return False
+async def _is_here(site: JobSite, series: str) -> bool:
+    """Whether any image of it is."""
+    record = await site.ledger.record(series)
+    return record is not None and record.present > 0
 
 
 async def _retrieve_each(

@@ -50,6 +50,8 @@ class SqliteLedger:
 
     def close(self) -> None:
         """Write what is waiting, and close the file."""
+        for task in self._looking.values():
+            task.cancel()
         self._file.close()
 
     async def catch_up(self) -> frozenset[str]:
