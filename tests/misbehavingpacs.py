@@ -255,7 +255,8 @@ def _match(identifier: Dataset, group: list[Dataset], behaviour: Behaviour, leve
         counted = _COUNTS.get(element.keyword)
         if counted is not None:
             if behaviour.counts_instances:
-                setattr(match, element.keyword, len({one[counted].value for one in group}))
+                left_out = behaviour.uncounted if element.keyword == "NumberOfSeriesRelatedInstances" else 0
+                setattr(match, element.keyword, len({one[counted].value for one in group}) - left_out)
         elif element.keyword in group[0]:
             match[element.keyword] = group[0][element.keyword]
     match.QueryRetrieveLevel = level

@@ -15,8 +15,9 @@ class Behaviour:
     are listed. sends_nothing: success, no image sent, all counts 0 (busy). breaks_off_after: after that many images the
     association is aborted, or the connection reset with cuts_connection. stalls_after: after that many images it falls
     silent until told to stop. is_half_blind: C-FIND answers only half of the matches below STUDY level.
-    counts_instances: whether C-FIND answers NumberOf...RelatedInstances. reports_counts: whether C-MOVE responses have
-    counts; miscounts is added to the completed ones. refused_levels: level -> status of a C-MOVE or C-GET at it;
+    counts_instances: whether C-FIND answers NumberOf...RelatedInstances; uncounted: how many images of each series are
+    left out there, as of a study that images still come to. reports_counts: whether C-MOVE responses have counts;
+    miscounts is added to the completed ones. refused_levels: level -> status of a C-MOVE or C-GET at it;
     find_refused_levels likewise. image_seconds: a pause before each image. ignores_cancel: C-CANCEL changes nothing.
     retrieves_concerned: only so many retrieves go wrong, later ones are well done; None: all.
     """
@@ -31,6 +32,7 @@ class Behaviour:
     stalls_after: int | None = None
     is_half_blind: bool = False
     counts_instances: bool = True
+    uncounted: int = 0
     reports_counts: bool = True
     miscounts: int = 0
     refused_levels: Mapping[str, int] = field(default_factory=dict)

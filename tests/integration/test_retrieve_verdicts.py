@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
-import os
 from collections import Counter
 from dataclasses import replace
 
-import misbehavingpacs
 import pytest
-from listenerprocess import running_workers
 from misbehavingpacs import CALLING_AE, HOST, Behaviour, misbehaving_pacs
+from misbehavingstudies import IMAGES, SERIES, pacs_with, retrieved, sent_more_than_once, whole
 from retrieving import SECONDS, SETTINGS, jobs_of, until
 from studyimages import instance_uid, series_uid, study_images, study_uid
 
@@ -21,51 +17,11 @@ from pfdcmd.errors import JobNotFound, ParameterFault, PeerConfigurationFault
 from pfdcmd.pacs.selection import Selection
 from pfdcmd.retrieve.job import RetrieveRequest
 
-SERIES, IMAGES = 2, 8
 SMALL_BATCHES = replace(SETTINGS, retrieve_batch_images=3)
-_studies = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def listener(tmp_path_factory):
-    root = tmp_path_factory.mktemp("listener")
-    with running_workers(root, 1, receipts_dir=str(root / "state" / "receipts"), service="main") as workers:
-        yield workers
-
-
-@pytest.fixture
-def study():
-    return next(_studies)
-
-
-@contextlib.contextmanager
-def pacs_with(listener, study, behaviour, *, series=SERIES, **options):
-    images = study_images(study=study, series=series, images=IMAGES)
-    options.setdefault("destinations", {CALLING_AE: (HOST, listener.port)})
-    with misbehaving_pacs(images, behaviour, **options) as pacs:
-        yield pacs
-
-
-def retrieved(listener, pacs, request, *, settings=SETTINGS, entry=None):
-    """The job, once it has ended."""
-
-    async def run():
-        async with jobs_of({**pacs.entry, **(entry or {})}, listener.root, settings) as jobs:
-            return await jobs.wait((await jobs.start(request)).id)
-
-    return asyncio.run(run())
-
-
-def whole(study):
-    return RetrieveRequest("main", study_uid(study))
 
 
 def reasons(job):
     return " ".join(text for series in job.series for text in series.reasons)
-
-
-def sent_more_than_once(pacs):
-    return [uid for uid, count in Counter(pacs.sent).items() if count > 1]
 
 
 @pytest.mark.parametrize(
@@ -152,78 +108,6 @@ def test_a_pacs_that_takes_one_association_is_asked_by_one(listener, study):
     with pacs_with(listener, study, Behaviour(), max_associations=1) as pacs:
         job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": "1"})
     assert (job.state, job.attempts) == ("complete", 1)
-
-
-@pytest.mark.parametrize(
-    "behaviour",
-    [Behaviour(), Behaviour(drops_every=7), Behaviour(breaks_off_after=9), Behaviour(counts_instances=False)],
-)
-def test_a_study_of_many_series_comes_by_a_few_associations_and_what_is_left_out_by_itself(listener, study, behaviour):
-    with pacs_with(listener, study, behaviour, series=4) as pacs:
-        job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": 3})
-    assert (job.state, len(job.series)) == ("complete", 4)
-    assert {request.level for request in pacs.asked("move")} <= {"SERIES", "IMAGE"}
-    assert sent_more_than_once(pacs) == []
-
-
-@pytest.mark.parametrize("most", [1, 3])
-def test_a_study_of_many_series_takes_one_request_for_each_and_no_more_associations_than_the_pacs_allows(
-    listener, study, most
-):
-    with pacs_with(listener, study, Behaviour(), series=4) as pacs:
-        job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": most})
-    assert (job.state, job.attempts) == ("complete", 1)
-    assert sorted(request.keys["SeriesInstanceUID"] for request in pacs.asked("move")) == [
-        series_uid(number, study) for number in range(1, 5)
-    ]
-    queries = len(pacs.asked("find"))
-    assert queries == 2  # the study's counts, and its series: no series needs one of its own
-    assert pacs.associations == queries + most
-
-
-def test_a_pacs_that_counts_fewer_images_than_it_sends_is_not_believed_in_its_count(listener, study, monkeypatch):
-    answer = misbehavingpacs._match
-
-    def one_less(*arguments):
-        match = answer(*arguments)
-        if "NumberOfSeriesRelatedInstances" in match:
-            match.NumberOfSeriesRelatedInstances -= 1
-        return match
-
-    monkeypatch.setattr(misbehavingpacs, "_match", one_less)
-    with pacs_with(listener, study, Behaviour(drops_every=IMAGES), series=4) as pacs:
-        job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": 3})
-    assert job.state == "complete"
-    assert len(set(pacs.sent)) == 4 * IMAGES
-
-
-def test_of_two_jobs_that_want_the_same_series_one_moves_them(listener, study):
-    names = tuple(series_uid(number, study) for number in range(1, 5))
-
-    async def run(pacs):
-        async with jobs_of({**pacs.entry, "maxAssociations": 3}, listener.root) as jobs:
-            first = await jobs.start(whole(study))
-            await until(lambda: len(pacs.sent) > 2)
-            second = await jobs.start(RetrieveRequest("main", study_uid(study), names))
-            third = await jobs.start(RetrieveRequest("main", study_uid(study), names[2:]))
-            return [(await jobs.wait(job.id)).state for job in (first, second, third)]
-
-    with pacs_with(listener, study, Behaviour(image_seconds=0.1), series=4) as pacs:
-        assert asyncio.run(run(pacs)) == ["complete"] * 3
-        assert sent_more_than_once(pacs) == []
-
-
-def test_a_study_that_is_here_is_not_moved_again_when_the_ledger_is_lost(listener, study):
-    with pacs_with(listener, study, Behaviour(), series=4) as pacs:
-        retrieved(listener, pacs, whole(study), entry={"maxAssociations": 3})
-        state = listener.root / "state"
-        for file in state.glob(f"{FILE_NAME}*"):
-            file.unlink()
-        for file in (state / "receipts").iterdir():
-            os.truncate(file, 0)
-        job = retrieved(listener, pacs, whole(study), entry={"maxAssociations": 3})
-    assert job.state == "complete"
-    assert len(pacs.asked("move")) == 4
 
 
 def test_a_pacs_that_shows_half_of_its_series_is_asked_for_the_study(listener, study):
