@@ -36,6 +36,7 @@ def test_a_killed_workers_image_is_told_of_by_the_next(tmp_path, config):
             workers.kill(workers.processes[0])
         workers.start_another()
         wait_for(lambda: 'cut_off="1.2.3.2" outcome="worker killed"' in workers.run_log(), "its line")
+        wait_for(lambda: len(receipts(workers)) == 2, "its receipt, which is written after the line")
         assert [(each["event"], each["instance"]) for each in receipts(workers)] == [
             ("filed", "1.2.3.1"),
             ("cut off", "1.2.3.2"),
@@ -52,6 +53,7 @@ def test_an_association_that_breaks_off_is_told_of_with_its_bytes(tmp_path, conf
             sock.sendall(encoded.messages[0][:1_000_000])
             wait_for(lambda: workers.incoming() == 1, "it is on its way")
         wait_for(lambda: 'cut_off="1.2.3.2" cut_off_bytes=' in workers.run_log(), "its line")
+        wait_for(lambda: receipts(workers), "its receipt")
         (told,) = receipts(workers)
         assert (told["event"], told["instance"]) == ("cut off", "1.2.3.2")
         assert 0 < told["bytes"] <= 1_000_000
