@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ledgersite import SERIES, in_ledger
+from ledgersite import SERIES, STUDY, counts, in_ledger
 
 from pfdcmd.edge.retrieve.standings import find_standing
 
